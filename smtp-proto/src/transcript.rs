@@ -1,0 +1,114 @@
+//! The dialogue, line by line, for whoever wants to log it.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use crate::types::Reply;
+
+/// One entry of the dialogue.
+///
+/// Prints as one line (`C: MAIL FROM:<a@b>`), a reply as one for each of its
+/// lines, always without a line end behind the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Entry<'a> {
+    /// A command line, without its CRLF. What `AUTH` carries is replaced by
+    /// `***`.
+    Command(&'a [u8]),
+    /// A reply.
+    Reply(&'a Reply),
+    /// The content of a message went by: this many octets, without the dots
+    /// that transparency adds.
+    Content(u64),
+}
+
+impl fmt::Display for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(line) => write!(f, "C: {}", line.escape_ascii()),
+            Self::Content(octets) => write!(f, "C: ({octets} octets of content)"),
+            Self::Reply(reply) => {
+                let mut lines = reply.lines().peekable();
+                while let Some(line) = lines.next() {
+                    let last = lines.peek().is_none();
+                    let separator = if last { " " } else { "-" };
+                    write!(f, "S: {}{separator}{}", reply.code(), line.escape_ascii())?;
+                    if !last {
+                        f.write_str("\n")?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Where the entries go.
+pub(crate) type Hook = Box<dyn FnMut(Entry<'_>) + Send>;
+
+/// The hook of a session, if it has one.
+#[derive(Default)]
+pub(crate) struct Transcript(Option<Hook>);
+
+impl Transcript {
+    pub(crate) fn set(&mut self, hook: Hook) {
+        self.0 = Some(hook);
+    }
+
+    pub(crate) fn command(&mut self, line: &[u8]) {
+        let Some(hook) = &mut self.0 else { return };
+        // `AUTH PLAIN secret`: the mechanism may be shown, no more.
+        let mut words = line.split(|&b| b == b' ');
+        let verb = words.next().unwrap_or_default();
+        let mechanism = words.next().unwrap_or_default();
+        let shown = verb.len() + 1 + mechanism.len();
+        if verb.eq_ignore_ascii_case(b"AUTH") && line.len() > shown {
+            let mut masked = line.get(..shown).unwrap_or_default().to_vec();
+            masked.extend_from_slice(b" ***");
+            hook(Entry::Command(&masked));
+        } else {
+            hook(Entry::Command(line));
+        }
+    }
+
+    pub(crate) fn reply(&mut self, reply: &Reply) {
+        if let Some(hook) = &mut self.0 {
+            hook(Entry::Reply(reply));
+        }
+    }
+
+    pub(crate) fn content(&mut self, octets: u64) {
+        if let Some(hook) = &mut self.0 {
+            hook(Entry::Content(octets));
+        }
+    }
+}
+
+impl fmt::Debug for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "on" } else { "off" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s_159_what_auth_carries_is_masked() {
+        use std::sync::{Arc, Mutex};
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let mut transcript = Transcript::default();
+        let sink = Arc::clone(&seen);
+        transcript.set(Box::new(move |entry| {
+            sink.lock().unwrap().push(entry.to_string());
+        }));
+        transcript.command(b"auth plain AGFsaWNlAHdvbmRlcmxhbmQ=");
+        transcript.command(b"AUTH LOGIN");
+        transcript.command(b"AUTH");
+        assert_eq!(
+            *seen.lock().unwrap(),
+            ["C: auth plain ***", "C: AUTH LOGIN", "C: AUTH"]
+        );
+    }
+}

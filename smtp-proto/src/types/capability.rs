@@ -1,0 +1,282 @@
+//! What a server offers in its reply to EHLO (RFC 5321 section 4.1.1.1).
+
+use alloc::{
+    borrow::ToOwned,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{convert::Infallible, fmt, str::FromStr};
+
+use super::{grammar, reply::Reply};
+
+/// One line of the reply to EHLO: a keyword, and what follows it.
+///
+/// ```text
+/// ehlo-line    = ehlo-keyword *( SP ehlo-param )
+/// ehlo-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
+/// ```
+///
+/// Reading never fails: a keyword that is not typed here, and a line that
+/// follows no grammar, is [`Other`](Self::Other). Keywords compare without
+/// case, spaces may be doubled.
+///
+/// ```
+/// use smtp_proto::types::Capability;
+///
+/// assert_eq!("size 1000".parse(), Ok(Capability::Size(Some(1000))));
+/// assert_eq!("AUTH=LOGIN PLAIN".parse(), "AUTH LOGIN PLAIN".parse::<Capability>());
+/// assert_eq!(
+///     "X-RCPTLIMIT 100".parse(),
+///     Ok(Capability::Other { keyword: "X-RCPTLIMIT".into(), parameters: "100".into() })
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Capability {
+    /// `8BITMIME` (RFC 6152)
+    EightBitMime,
+    /// `AUTH`, with its mechanisms in upper case (RFC 4954); also in the old
+    /// form `AUTH=`.
+    Auth(Vec<String>),
+    /// `BINARYMIME` (RFC 3030)
+    BinaryMime,
+    /// `CHUNKING` (RFC 3030)
+    Chunking,
+    /// `DSN` (RFC 3461)
+    Dsn,
+    /// `ENHANCEDSTATUSCODES` (RFC 2034)
+    EnhancedStatusCodes,
+    /// `ETRN` (RFC 1985)
+    Etrn,
+    /// `EXPN` (RFC 5321)
+    Expn,
+    /// `HELP` (RFC 5321)
+    Help,
+    /// `PIPELINING` (RFC 2920)
+    Pipelining,
+    /// `REQUIRETLS` (RFC 8689)
+    RequireTls,
+    /// `SIZE`, with the most octets that a message may have (RFC 1870). `None`
+    /// when the number is missing or malformed; `Some(0)` means that there is
+    /// no fixed maximum.
+    Size(Option<u64>),
+    /// `SMTPUTF8` (RFC 6531)
+    SmtpUtf8,
+    /// `STARTTLS` (RFC 3207)
+    StartTls,
+    /// `VRFY` (RFC 5321)
+    Vrfy,
+    /// Anything else, down to a line without a keyword.
+    Other {
+        /// The first word, as it was given.
+        keyword: String,
+        /// The rest, with one space between words.
+        parameters: String,
+    },
+}
+
+/// The keywords that mean all that they say without a parameter.
+const PLAIN: [(&str, Capability); 13] = [
+    ("8BITMIME", Capability::EightBitMime),
+    ("BINARYMIME", Capability::BinaryMime),
+    ("CHUNKING", Capability::Chunking),
+    ("DSN", Capability::Dsn),
+    ("ENHANCEDSTATUSCODES", Capability::EnhancedStatusCodes),
+    ("ETRN", Capability::Etrn),
+    ("EXPN", Capability::Expn),
+    ("HELP", Capability::Help),
+    ("PIPELINING", Capability::Pipelining),
+    ("REQUIRETLS", Capability::RequireTls),
+    ("SMTPUTF8", Capability::SmtpUtf8),
+    ("STARTTLS", Capability::StartTls),
+    ("VRFY", Capability::Vrfy),
+];
+
+impl Capability {
+    /// The keyword, in upper case where it is known.
+    #[must_use]
+    pub fn keyword(&self) -> &str {
+        match self {
+            Self::Auth(_) => "AUTH",
+            Self::Size(_) => "SIZE",
+            Self::Other { keyword, .. } => keyword,
+            plain => PLAIN
+                .iter()
+                .find(|(_, capability)| capability == plain)
+                .map_or("", |(keyword, _)| keyword),
+        }
+    }
+
+    fn read(line: &str) -> Self {
+        let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
+        let first = words.next().unwrap_or_default();
+        let parameters: Vec<&str> = words.collect();
+        if let Some((_, plain)) = PLAIN
+            .iter()
+            .find(|(keyword, _)| keyword.eq_ignore_ascii_case(first))
+        {
+            return plain.clone();
+        }
+        if first.eq_ignore_ascii_case("SIZE") {
+            let digits = parameters
+                .first()
+                .filter(|word| word.bytes().all(|b| b.is_ascii_digit()));
+            return Self::Size(digits.map(|digits| digits.parse().unwrap_or(u64::MAX)));
+        }
+        let (keyword, glued) = first.split_once('=').unwrap_or((first, ""));
+        if keyword.eq_ignore_ascii_case("AUTH") {
+            let mechanisms = Some(glued).into_iter().chain(parameters);
+            return Self::Auth(
+                mechanisms
+                    .filter(|name| !name.is_empty())
+                    .map(str::to_ascii_uppercase)
+                    .collect(),
+            );
+        }
+        Self::Other {
+            keyword: first.to_owned(),
+            parameters: parameters.join(" "),
+        }
+    }
+}
+
+impl FromStr for Capability {
+    type Err = Infallible;
+
+    fn from_str(line: &str) -> Result<Self, Infallible> {
+        Ok(Self::read(line))
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.keyword())?;
+        match self {
+            Self::Size(Some(size)) => write!(f, " {size}"),
+            Self::Auth(mechanisms) => mechanisms.iter().try_for_each(|name| write!(f, " {name}")),
+            Self::Other { parameters, .. } if !parameters.is_empty() => {
+                write!(f, " {parameters}")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Everything that a server offers, typed where it is known, and raw.
+///
+/// ```
+/// use smtp_proto::types::{Capabilities, Capability, Reply, ReplyCode};
+///
+/// let code = ReplyCode::new(250).unwrap();
+/// let reply = Reply::new(code, None, "mx.example.net\nPIPELINING\nSIZE 1000\nXYMCOOKIE")?;
+/// let capabilities = Capabilities::from_reply(&reply);
+/// assert!(capabilities.has(&Capability::Pipelining));
+/// assert_eq!(capabilities.max_size(), Some(1000));
+/// assert!(capabilities.offers("xymcookie"));
+/// # Ok::<(), smtp_proto::types::ReplyError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    list: Vec<Capability>,
+    raw: Option<Reply>,
+}
+
+impl Capabilities {
+    /// Reads the reply to EHLO. The first line is the host and a greeting, never
+    /// a keyword; a reply whose code is not 250 offers nothing.
+    #[must_use]
+    pub fn from_reply(reply: &Reply) -> Self {
+        let list = if reply.code().get() == 250 {
+            reply
+                .lines()
+                .skip(1)
+                .map(|line| Capability::read(&String::from_utf8_lossy(line)))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        Self {
+            list,
+            raw: Some(reply.clone()),
+        }
+    }
+
+    /// All lines, in the order of the server.
+    pub fn iter(&self) -> impl Iterator<Item = &Capability> {
+        self.list.iter()
+    }
+
+    /// The lines as the octets that came, without the first.
+    pub fn raw_lines(&self) -> impl Iterator<Item = &[u8]> {
+        self.raw.iter().flat_map(|reply| reply.lines().skip(1))
+    }
+
+    /// Whether this very line is offered. Meant for those without a parameter.
+    #[must_use]
+    pub fn has(&self, capability: &Capability) -> bool {
+        self.list.contains(capability)
+    }
+
+    /// Whether the keyword is offered, known to this crate or not.
+    #[must_use]
+    pub fn offers(&self, keyword: &str) -> bool {
+        self.get(keyword).is_some()
+    }
+
+    /// The last line with this keyword.
+    #[must_use]
+    pub fn get(&self, keyword: &str) -> Option<&Capability> {
+        self.list
+            .iter()
+            .rfind(|capability| capability.keyword().eq_ignore_ascii_case(keyword))
+    }
+
+    /// The most octets that a message may have; `None` if the server does not
+    /// say, or has no fixed maximum.
+    #[must_use]
+    pub fn max_size(&self) -> Option<u64> {
+        match self.get("SIZE") {
+            Some(Capability::Size(size)) => size.filter(|&size| size != 0),
+            _ => None,
+        }
+    }
+
+    /// The mechanisms of all `AUTH` lines, each once, in the order of the
+    /// server.
+    #[must_use]
+    pub fn auth_mechanisms(&self) -> Vec<&str> {
+        let mut mechanisms = Vec::new();
+        for capability in &self.list {
+            if let Capability::Auth(names) = capability {
+                for name in names {
+                    if !mechanisms.contains(&name.as_str()) {
+                        mechanisms.push(name.as_str());
+                    }
+                }
+            }
+        }
+        mechanisms
+    }
+}
+
+impl FromIterator<Capability> for Capabilities {
+    fn from_iter<I: IntoIterator<Item = Capability>>(list: I) -> Self {
+        Self {
+            list: list.into_iter().collect(),
+            raw: None,
+        }
+    }
+}
+
+/// Whether a text can be the keyword of an extension.
+pub(crate) fn is_keyword(text: &str) -> bool {
+    grammar::whole(grammar::keyword, text).is_some()
+}
+
+/// One line each.
+impl fmt::Display for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.list.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}

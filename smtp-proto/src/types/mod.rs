@@ -1,0 +1,23 @@
+//! Values of the protocol, valid by construction.
+//!
+//! Every type here has private fields and a checked constructor, prints itself
+//! in the form the wire has, and parses that form back to an equal value. No
+//! value can hold a CR, LF or NUL, so no command line that is made of them can
+//! be split in two by its contents.
+
+mod address;
+mod capability;
+mod command;
+mod domain;
+pub(crate) mod grammar;
+mod parameter;
+mod path;
+mod reply;
+
+pub use address::{AddressError, LocalPart, Mailbox};
+pub use capability::{Capabilities, Capability};
+pub use command::{Argument, Command, CommandTextError, HelloName, RawCommand};
+pub use domain::{AddressLiteral, Domain, DomainError, GeneralLiteral, Host};
+pub use parameter::{BodyType, Parameter, ParameterError, Parameters};
+pub use path::{ForwardPath, ReversePath};
+pub use reply::{Class, EnhancedCode, Reply, ReplyCode, ReplyError};

@@ -1,0 +1,189 @@
+//! Reverse-paths and forward-paths (RFC 5321 section 4.1.2).
+
+use core::{fmt, str::FromStr};
+
+use super::{
+    address::{AddressError, Mailbox},
+    grammar,
+};
+
+/// Where a message came from, and where a report about it would go: the
+/// argument of `MAIL FROM:`.
+///
+/// ```text
+/// Reverse-path = Path / "<>"
+/// Path         = "<" [ A-d-l ":" ] Mailbox ">"
+/// ```
+///
+/// Parsing takes the mailbox with or without its angle brackets, and drops a
+/// source route (`A-d-l`); printing always has the brackets and never a route.
+///
+/// ```
+/// use smtp_proto::types::ReversePath;
+///
+/// let path: ReversePath = "<@relay.example:alice@example.org>".parse()?;
+/// assert_eq!(path.to_string(), "<alice@example.org>");
+/// assert_eq!("<>".parse(), Ok(ReversePath::Null));
+/// # Ok::<(), smtp_proto::types::AddressError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ReversePath {
+    /// `<>`: nobody wants a report (RFC 5321 section 4.5.5).
+    Null,
+    /// An address.
+    Mailbox(Mailbox),
+}
+
+/// Where a message is to go: the argument of `RCPT TO:`.
+///
+/// ```text
+/// rcpt = "RCPT TO:" ( "<Postmaster@" Domain ">" / "<Postmaster>" / Forward-path )
+/// ```
+///
+/// Parsing takes the mailbox with or without its angle brackets, and drops a
+/// source route; printing always has the brackets and never a route.
+///
+/// ```
+/// use smtp_proto::types::ForwardPath;
+///
+/// let path: ForwardPath = "bob@example.net".parse()?;
+/// assert_eq!(path.to_string(), "<bob@example.net>");
+/// assert_eq!("<POSTMASTER>".parse(), Ok(ForwardPath::Postmaster));
+/// # Ok::<(), smtp_proto::types::AddressError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ForwardPath {
+    /// `<Postmaster>`, without a domain: whoever looks after the server that is
+    /// asked (RFC 5321 section 4.5.1).
+    Postmaster,
+    /// An address.
+    Mailbox(Mailbox),
+}
+
+impl ReversePath {
+    /// Whether it can be sent to a server that does not offer `SMTPUTF8`.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.mailbox().is_none_or(Mailbox::is_ascii)
+    }
+
+    /// The address, if there is one.
+    #[must_use]
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        match self {
+            Self::Null => None,
+            Self::Mailbox(mailbox) => Some(mailbox),
+        }
+    }
+
+    /// Reads a path in brackets at the start of `text`, and returns what
+    /// follows it.
+    pub(crate) fn parse_prefix(text: &str) -> Result<(&str, Self), AddressError> {
+        if let Some(rest) = text.strip_prefix("<>") {
+            return Ok((rest, Self::Null));
+        }
+        parse_path(text).map(|(rest, mailbox)| (rest, Self::Mailbox(mailbox)))
+    }
+}
+
+impl ForwardPath {
+    /// Whether it can be sent to a server that does not offer `SMTPUTF8`.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.mailbox().is_none_or(Mailbox::is_ascii)
+    }
+
+    /// The address, if there is one.
+    #[must_use]
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        match self {
+            Self::Postmaster => None,
+            Self::Mailbox(mailbox) => Some(mailbox),
+        }
+    }
+
+    /// Reads a path in brackets at the start of `text`, and returns what
+    /// follows it.
+    pub(crate) fn parse_prefix(text: &str) -> Result<(&str, Self), AddressError> {
+        const POSTMASTER: &str = "<Postmaster>";
+        match text.split_at_checked(POSTMASTER.len()) {
+            Some((start, rest)) if start.eq_ignore_ascii_case(POSTMASTER) => {
+                Ok((rest, Self::Postmaster))
+            }
+            _ => parse_path(text).map(|(rest, mailbox)| (rest, Self::Mailbox(mailbox))),
+        }
+    }
+}
+
+/// `Path = "<" [ A-d-l ":" ] Mailbox ">"`, the route read and dropped.
+fn parse_path(text: &str) -> Result<(&str, Mailbox), AddressError> {
+    let inner = text.strip_prefix('<').ok_or(AddressError::Path)?;
+    let inner = if inner.starts_with('@') {
+        grammar::source_route(inner)
+            .map_err(|_| AddressError::Path)?
+            .0
+    } else {
+        inner
+    };
+    let (rest, mailbox) = Mailbox::parse_prefix(inner)?;
+    let rest = rest.strip_prefix('>').ok_or(AddressError::Path)?;
+    Ok((rest, mailbox))
+}
+
+impl From<Mailbox> for ReversePath {
+    fn from(mailbox: Mailbox) -> Self {
+        Self::Mailbox(mailbox)
+    }
+}
+
+impl From<Mailbox> for ForwardPath {
+    fn from(mailbox: Mailbox) -> Self {
+        Self::Mailbox(mailbox)
+    }
+}
+
+impl FromStr for ReversePath {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if !text.starts_with('<') {
+            return text.parse().map(Self::Mailbox);
+        }
+        match Self::parse_prefix(text)? {
+            ("", path) => Ok(path),
+            _ => Err(AddressError::Path),
+        }
+    }
+}
+
+impl FromStr for ForwardPath {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if !text.starts_with('<') {
+            return text.parse().map(Self::Mailbox);
+        }
+        match Self::parse_prefix(text)? {
+            ("", path) => Ok(path),
+            _ => Err(AddressError::Path),
+        }
+    }
+}
+
+impl fmt::Display for ReversePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("<>"),
+            Self::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
+        }
+    }
+}
+
+impl fmt::Display for ForwardPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Postmaster => f.write_str("<Postmaster>"),
+            Self::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! Replies, their codes and enhanced status codes (RFC 5321 section 4.2, RFC
+//! 2034, RFC 3463).
+
+use alloc::{string::String, vec::Vec};
+use core::{fmt, str::FromStr};
+
+use bytes::Bytes;
+use memchr::memchr_iter;
+
+/// The three digits at the start of a reply.
+///
+/// A code may be any of 000 to 999: a peer can send what it likes.
+/// [`class`](Self::class) tells what it means, which for a code never seen
+/// before is what its first digit means (RFC 5321 section 4.2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplyCode(u16);
+
+/// What the first digit of a reply code means (RFC 5321 section 4.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// 2yz: done.
+    PositiveCompletion,
+    /// 3yz: go on.
+    PositiveIntermediate,
+    /// 4yz: refused now; the same request may succeed later.
+    TransientNegative,
+    /// 5yz: refused, and it will be refused again.
+    PermanentNegative,
+}
+
+impl ReplyCode {
+    /// A code from its number; `None` if it has more than three digits.
+    #[must_use]
+    pub const fn new(code: u16) -> Option<Self> {
+        if code <= 999 { Some(Self(code)) } else { None }
+    }
+
+    /// A code that is written in this crate, and so known to be one.
+    pub(crate) const fn fixed(code: u16) -> Self {
+        Self(code % 1000)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+
+    /// What the first digit means; `None` for 0, 1, and 6 to 9, which mean
+    /// nothing in SMTP.
+    #[must_use]
+    pub const fn class(self) -> Option<Class> {
+        match self.0 / 100 {
+            2 => Some(Class::PositiveCompletion),
+            3 => Some(Class::PositiveIntermediate),
+            4 => Some(Class::TransientNegative),
+            5 => Some(Class::PermanentNegative),
+            _ => None,
+        }
+    }
+
+    /// Whether the code is 2yz.
+    #[must_use]
+    pub const fn is_positive(self) -> bool {
+        matches!(self.class(), Some(Class::PositiveCompletion))
+    }
+
+    /// Whether the code is 4yz or 5yz.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        matches!(
+            self.class(),
+            Some(Class::TransientNegative | Class::PermanentNegative)
+        )
+    }
+}
+
+impl fmt::Display for ReplyCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:03}", self.0)
+    }
+}
+
+impl fmt::Debug for ReplyCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An enhanced status code: `class "." subject "." detail` (RFC 3463 section 2).
+///
+/// ```
+/// use smtp_proto::types::EnhancedCode;
+///
+/// let code: EnhancedCode = "5.7.708".parse()?;
+/// assert_eq!((code.class(), code.subject(), code.detail()), (5, 7, 708));
+/// # Ok::<(), smtp_proto::types::ReplyError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnhancedCode {
+    class: u8,
+    subject: u16,
+    detail: u16,
+}
+
+impl EnhancedCode {
+    /// Puts a code together; `None` unless the class is 2, 4 or 5 and the
+    /// others have at most three digits.
+    #[must_use]
+    pub const fn new(class: u8, subject: u16, detail: u16) -> Option<Self> {
+        if matches!(class, 2 | 4 | 5) && subject <= 999 && detail <= 999 {
+            Some(Self::fixed(class, subject, detail))
+        } else {
+            None
+        }
+    }
+
+    /// A code that is written in this crate, and so known to be one.
+    pub(crate) const fn fixed(class: u8, subject: u16, detail: u16) -> Self {
+        Self {
+            class,
+            subject,
+            detail,
+        }
+    }
+
+    /// 2 for success, 4 for a transient and 5 for a permanent failure.
+    #[must_use]
+    pub const fn class(self) -> u8 {
+        self.class
+    }
+
+    /// What the status is about: 1 addressing, 2 mailbox, 3 mail system, 4
+    /// network, 5 protocol, 6 content, 7 security (RFC 3463 section 3).
+    #[must_use]
+    pub const fn subject(self) -> u16 {
+        self.subject
+    }
+
+    /// The status itself.
+    #[must_use]
+    pub const fn detail(self) -> u16 {
+        self.detail
+    }
+
+    /// Reads a code at the start of a line of text. It counts only if a space
+    /// or the end of the line follows it.
+    fn parse_prefix(line: &[u8]) -> Option<(Self, &[u8])> {
+        let end = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
+        let (word, rest) = line.split_at_checked(end)?;
+        let code = core::str::from_utf8(word).ok()?.parse().ok()?;
+        let spaces = rest.iter().take_while(|&&b| b == b' ').count();
+        Some((code, rest.get(spaces..)?))
+    }
+}
+
+impl FromStr for EnhancedCode {
+    type Err = ReplyError;
+
+    fn from_str(text: &str) -> Result<Self, ReplyError> {
+        let number = |digits: &str| {
+            let plain = digits.bytes().all(|b| b.is_ascii_digit());
+            (plain && digits.len() <= 3)
+                .then(|| digits.parse::<u16>().ok())
+                .flatten()
+        };
+        let mut parts = text.split('.');
+        let code = (|| {
+            let class = number(parts.next()?)?;
+            let subject = number(parts.next()?)?;
+            let detail = number(parts.next()?)?;
+            Self::new(u8::try_from(class).ok()?, subject, detail)
+        })();
+        match (code, parts.next()) {
+            (Some(code), None) => Ok(code),
+            _ => Err(ReplyError::EnhancedCode),
+        }
+    }
+}
+
+impl fmt::Display for EnhancedCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.class, self.subject, self.detail)
+    }
+}
+
+/// Why a reply cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// The code is not one that a server sends (200 to 599).
+    Code,
+    /// The enhanced code is malformed, or its class is not that of the code.
+    EnhancedCode,
+    /// The text has a character outside of printable US-ASCII.
+    Text,
+}
+
+impl fmt::Display for ReplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Code => "not a code that a server sends",
+            Self::EnhancedCode => "not an enhanced code of the class of the reply",
+            Self::Text => "reply text other than printable US-ASCII",
+        })
+    }
+}
+
+impl core::error::Error for ReplyError {}
+
+/// One reply, of one line or several.
+///
+/// ```text
+/// Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
+/// ```
+///
+/// The text is kept as the octets that came: servers send texts in every
+/// encoding. [`text`](Self::text) and printing give a lossy view. Cloning is
+/// cheap.
+///
+/// ```
+/// use smtp_proto::types::{EnhancedCode, Reply, ReplyCode};
+///
+/// let code = ReplyCode::new(550).unwrap();
+/// let reply = Reply::new(code, EnhancedCode::new(5, 1, 1), "no such user\nhere")?;
+/// assert_eq!(reply.lines().collect::<Vec<_>>(), [&b"5.1.1 no such user"[..], b"5.1.1 here"]);
+/// assert_eq!(reply.text(), "no such user\nhere");
+/// assert_eq!(reply.to_string(), "550 5.1.1 no such user / 5.1.1 here");
+/// # Ok::<(), smtp_proto::types::ReplyError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    code: ReplyCode,
+    enhanced: Option<EnhancedCode>,
+    mixed: bool,
+    /// The lines without code and separator, an LF between two: no line can
+    /// hold one.
+    text: Bytes,
+}
+
+impl Reply {
+    /// Makes a reply as a server would send it: a line for each line of `text`,
+    /// each begun with the enhanced code if there is one.
+    ///
+    /// # Errors
+    /// [`ReplyError`] if the code is not 200 to 599, the enhanced code has not
+    /// the class of the code or stands in a 3yz reply (RFC 2034 section 4), or
+    /// the text has anything but printable US-ASCII and LF.
+    pub fn new(
+        code: ReplyCode,
+        enhanced: Option<EnhancedCode>,
+        text: &str,
+    ) -> Result<Self, ReplyError> {
+        if code.class().is_none() {
+            return Err(ReplyError::Code);
+        }
+        if enhanced.is_some_and(|enhanced| u16::from(enhanced.class) != code.get() / 100) {
+            return Err(ReplyError::EnhancedCode);
+        }
+        if !text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\n')) {
+            return Err(ReplyError::Text);
+        }
+        let mut lines = String::new();
+        for (index, line) in text.split('\n').enumerate() {
+            if index > 0 {
+                lines.push('\n');
+            }
+            if let Some(enhanced) = enhanced {
+                // Writing to a string cannot fail.
+                let _ = fmt::write(&mut lines, format_args!("{enhanced} "));
+            }
+            lines.push_str(line);
+        }
+        Ok(Self::from_lines(code, lines.into_bytes(), false))
+    }
+
+    /// A reply that was read: `text` are the lines, an LF between two.
+    pub(crate) fn from_lines(code: ReplyCode, text: Vec<u8>, mixed: bool) -> Self {
+        let mut reply = Self {
+            code,
+            enhanced: None,
+            mixed,
+            text: Bytes::from(text),
+        };
+        let enhanced = reply
+            .lines()
+            .filter_map(EnhancedCode::parse_prefix)
+            .map(|(enhanced, _)| enhanced)
+            .find(|enhanced| u16::from(enhanced.class) == code.get() / 100);
+        reply.enhanced = enhanced;
+        reply
+    }
+
+    /// The reply to a greeting or a hello, in which digits and dots at the
+    /// start of the text are no enhanced code (RFC 2034 section 4).
+    pub(crate) fn without_enhanced(mut self) -> Self {
+        self.enhanced = None;
+        self
+    }
+
+    /// The code; of several lines, that of the last.
+    #[must_use]
+    pub const fn code(&self) -> ReplyCode {
+        self.code
+    }
+
+    /// What the first digit of the code means.
+    #[must_use]
+    pub const fn class(&self) -> Option<Class> {
+        self.code.class()
+    }
+
+    /// The enhanced status code: the first at the start of a line whose class
+    /// is that of the reply.
+    #[must_use]
+    pub const fn enhanced(&self) -> Option<EnhancedCode> {
+        self.enhanced
+    }
+
+    /// Whether the lines had different codes, which no server may send. The
+    /// last line decides, as most clients have it, and the session is not used
+    /// again after such a reply.
+    #[must_use]
+    pub const fn is_mixed(&self) -> bool {
+        self.mixed
+    }
+
+    /// The lines, each without code, separator and line end, but with the
+    /// enhanced code if there was one. At least one.
+    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        self.text.split(|&b| b == b'\n')
+    }
+
+    /// The text for a person: without codes, an LF between two lines, octets
+    /// that are not UTF-8 replaced.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (index, line) in self.lines().enumerate() {
+            if index > 0 {
+                text.push('\n');
+            }
+            let line = match (self.enhanced, EnhancedCode::parse_prefix(line)) {
+                (Some(_), Some((_, rest))) => rest,
+                _ => line,
+            };
+            text.push_str(&String::from_utf8_lossy(line));
+        }
+        text
+    }
+
+    /// How many octets of text there are, LF between two lines included.
+    #[must_use]
+    pub fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// How many lines there are.
+    #[must_use]
+    pub fn line_count(&self) -> usize {
+        memchr_iter(b'\n', &self.text).count() + 1
+    }
+}
+
+/// Code and lines, in one line, with control characters escaped.
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.code.fmt(f)?;
+        for (index, line) in self.lines().enumerate() {
+            f.write_str(match (index, line) {
+                (0, []) => "",
+                (0, _) => " ",
+                _ => " / ",
+            })?;
+            for c in String::from_utf8_lossy(line).chars() {
+                if c.is_control() {
+                    write!(f, "{}", c.escape_default())?;
+                } else {
+                    write!(f, "{c}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({self})")
+    }
+}

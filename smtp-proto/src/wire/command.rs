@@ -1,0 +1,318 @@
+//! The command parser, and its inverse.
+
+use core::fmt;
+
+use bytes::{BufMut, BytesMut};
+use memchr::memchr2;
+
+use super::CRLF;
+use crate::types::{
+    AddressError, Argument, Command, ForwardPath, HelloName, ParameterError, Parameters,
+    RawCommand, ReversePath,
+};
+
+/// Why a line is not a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommandSyntaxError {
+    /// A lone CR or LF in the line.
+    LineEnd,
+    /// The line does not begin with a verb.
+    Verb,
+    /// An argument is missing, malformed, or stands where none may.
+    Argument,
+    /// The reverse-path of MAIL is malformed.
+    ReversePath(AddressError),
+    /// The forward-path of RCPT is malformed.
+    ForwardPath(AddressError),
+    /// The parameters of MAIL or RCPT are malformed.
+    Parameter(ParameterError),
+}
+
+impl fmt::Display for CommandSyntaxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LineEnd => f.write_str("a lone CR or LF in a command"),
+            Self::Verb => f.write_str("not a command"),
+            Self::Argument => f.write_str("a missing, malformed or needless argument"),
+            Self::ReversePath(error) | Self::ForwardPath(error) => error.fmt(f),
+            Self::Parameter(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for CommandSyntaxError {}
+
+/// Reads one command line, given without its CRLF.
+///
+/// Verbs and keywords may have any case; white space at the end, and several
+/// spaces behind the verb, are passed over. A verb that is not known becomes
+/// [`Command::Extension`].
+///
+/// ```
+/// use smtp_proto::{types::Command, wire::parse_command};
+///
+/// assert_eq!(parse_command(b"quit")?, Command::Quit);
+/// assert!(parse_command(b"RSET now").is_err());
+/// # Ok::<(), smtp_proto::wire::CommandSyntaxError>(())
+/// ```
+///
+/// # Errors
+/// [`CommandSyntaxError`], which tells what is wrong.
+pub fn parse_command(line: &[u8]) -> Result<Command, CommandSyntaxError> {
+    parse(line, false)
+}
+
+/// As [`parse_command`], but takes two things that clients do send and RFC 5321
+/// section 3.3 forbids: white space behind the colon of `MAIL FROM:` and `RCPT
+/// TO:`, and an address without angle brackets.
+///
+/// # Errors
+/// [`CommandSyntaxError`], which tells what is wrong.
+pub fn parse_command_lenient(line: &[u8]) -> Result<Command, CommandSyntaxError> {
+    parse(line, true)
+}
+
+fn parse(line: &[u8], lenient: bool) -> Result<Command, CommandSyntaxError> {
+    if memchr2(b'\r', b'\n', line).is_some() {
+        return Err(CommandSyntaxError::LineEnd);
+    }
+    let line = line.trim_ascii_end();
+    let end = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
+    let (verb, argument) = line.split_at(end);
+    if verb.is_empty() {
+        return Err(CommandSyntaxError::Verb);
+    }
+    let argument = core::str::from_utf8(argument)
+        .map(|argument| argument.trim_start_matches(' '))
+        .map_err(|_| CommandSyntaxError::Argument);
+    match verb.to_ascii_uppercase().as_slice() {
+        b"EHLO" => hello(argument?).map(Command::Ehlo),
+        b"HELO" => hello(argument?).map(Command::Helo),
+        b"MAIL" => mail(argument?, lenient),
+        b"RCPT" => rcpt(argument?, lenient),
+        b"DATA" => none(argument?, Command::Data),
+        b"RSET" => none(argument?, Command::Rset),
+        b"QUIT" => none(argument?, Command::Quit),
+        b"NOOP" => optional(argument?).map(Command::Noop),
+        b"HELP" => optional(argument?).map(Command::Help),
+        b"VRFY" => required(argument?).map(Command::Vrfy),
+        b"EXPN" => required(argument?).map(Command::Expn),
+        _ => core::str::from_utf8(line)
+            .ok()
+            .and_then(|line| RawCommand::parse(line).ok())
+            .map(Command::Extension)
+            .ok_or(CommandSyntaxError::Verb),
+    }
+}
+
+/// The name of EHLO and HELO is the first word: clients write more behind it,
+/// and once were told to (RFC 5321 section 4.1.1.1).
+fn hello(argument: &str) -> Result<HelloName, CommandSyntaxError> {
+    let name = argument.split(' ').next().unwrap_or_default();
+    HelloName::new(name).map_err(|_| CommandSyntaxError::Argument)
+}
+
+fn mail(argument: &str, lenient: bool) -> Result<Command, CommandSyntaxError> {
+    let text = behind_prefix("FROM:", argument, lenient)?;
+    let (reverse_path, parameters) = path_and_parameters(text, lenient, ReversePath::parse_prefix)
+        .map_err(|error| error.map(CommandSyntaxError::ReversePath))?;
+    Ok(Command::Mail {
+        reverse_path,
+        parameters,
+    })
+}
+
+fn rcpt(argument: &str, lenient: bool) -> Result<Command, CommandSyntaxError> {
+    let text = behind_prefix("TO:", argument, lenient)?;
+    let (forward_path, parameters) = path_and_parameters(text, lenient, ForwardPath::parse_prefix)
+        .map_err(|error| error.map(CommandSyntaxError::ForwardPath))?;
+    Ok(Command::Rcpt {
+        forward_path,
+        parameters,
+    })
+}
+
+/// What follows `FROM:` or `TO:`.
+fn behind_prefix<'a>(
+    prefix: &str,
+    argument: &'a str,
+    lenient: bool,
+) -> Result<&'a str, CommandSyntaxError> {
+    match argument.split_at_checked(prefix.len()) {
+        Some((start, text)) if start.eq_ignore_ascii_case(prefix) => Ok(if lenient {
+            text.trim_start_matches(' ')
+        } else {
+            text
+        }),
+        _ => Err(CommandSyntaxError::Argument),
+    }
+}
+
+enum PathError {
+    Address(AddressError),
+    Other(CommandSyntaxError),
+}
+
+impl PathError {
+    fn map(self, address: fn(AddressError) -> CommandSyntaxError) -> CommandSyntaxError {
+        match self {
+            Self::Address(error) => address(error),
+            Self::Other(error) => error,
+        }
+    }
+}
+
+fn path_and_parameters<P: core::str::FromStr<Err = AddressError>>(
+    text: &str,
+    lenient: bool,
+    parse_prefix: fn(&str) -> Result<(&str, P), AddressError>,
+) -> Result<(P, Parameters), PathError> {
+    if !text.starts_with('<') {
+        if !lenient || text.is_empty() {
+            return Err(PathError::Other(CommandSyntaxError::Argument));
+        }
+        let (path, rest) = text.split_once(' ').unwrap_or((text, ""));
+        let path = path.parse().map_err(PathError::Address)?;
+        return Ok((path, parameters(rest)?));
+    }
+    let (rest, path) = parse_prefix(text).map_err(PathError::Address)?;
+    if !rest.is_empty() && !rest.starts_with(' ') {
+        return Err(PathError::Address(AddressError::Path));
+    }
+    Ok((path, parameters(rest)?))
+}
+
+fn parameters(text: &str) -> Result<Parameters, PathError> {
+    text.parse()
+        .map_err(|error| PathError::Other(CommandSyntaxError::Parameter(error)))
+}
+
+fn none(argument: &str, command: Command) -> Result<Command, CommandSyntaxError> {
+    if argument.is_empty() {
+        Ok(command)
+    } else {
+        Err(CommandSyntaxError::Argument)
+    }
+}
+
+fn required(argument: &str) -> Result<Argument, CommandSyntaxError> {
+    Argument::new(argument).map_err(|_| CommandSyntaxError::Argument)
+}
+
+fn optional(argument: &str) -> Result<Option<Argument>, CommandSyntaxError> {
+    if argument.is_empty() {
+        return Ok(None);
+    }
+    required(argument).map(Some)
+}
+
+/// Writes a command to `out`, with its CRLF.
+pub fn encode_command(command: &Command, out: &mut BytesMut) {
+    // Writing to a buffer that grows cannot fail.
+    let _ = fmt::write(out, format_args!("{command}"));
+    out.put_slice(CRLF);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, CommandSyntaxError> {
+        parse_command(line.as_bytes())
+    }
+
+    fn printed(line: &str) -> String {
+        parsed(line).unwrap().to_string()
+    }
+
+    #[test]
+    fn s_015_s_016_s_017_case_and_white_space() {
+        assert_eq!(printed("ehLo x"), "EHLO x");
+        assert_eq!(printed("mail from:<a@b>"), "MAIL FROM:<a@b>");
+        assert_eq!(printed("QUIT  \t"), "QUIT");
+        assert_eq!(printed("NOOP  x"), "NOOP x");
+        assert_eq!(parsed(" NOOP"), Err(CommandSyntaxError::Verb));
+        assert_eq!(parsed(""), Err(CommandSyntaxError::Verb));
+    }
+
+    #[test]
+    fn s_014_a_lone_cr_or_lf_spoils_the_line() {
+        assert_eq!(parsed("NOOP\nRSET"), Err(CommandSyntaxError::LineEnd));
+        assert_eq!(parsed("NOOP\rRSET"), Err(CommandSyntaxError::LineEnd));
+    }
+
+    #[test]
+    fn s_018_s_019_strict_and_lenient_paths() {
+        for line in ["MAIL FROM: <a@b>", "MAIL FROM:a@b", "RCPT TO: a@b SIZE=1"] {
+            assert_eq!(parsed(line), Err(CommandSyntaxError::Argument), "{line}");
+            assert!(parse_command_lenient(line.as_bytes()).is_ok(), "{line}");
+        }
+        assert!(parse_command_lenient(b"MAIL FROM: ").is_err());
+    }
+
+    #[test]
+    fn s_020_s_021_arguments_where_none_may_be() {
+        for line in ["DATA x", "RSET now", "QUIT 1"] {
+            assert_eq!(parsed(line), Err(CommandSyntaxError::Argument));
+        }
+        assert_eq!(printed("NOOP foo bar"), "NOOP foo bar");
+        assert_eq!(parsed("VRFY"), Err(CommandSyntaxError::Argument));
+        assert_eq!(parsed("EHLO"), Err(CommandSyntaxError::Argument));
+    }
+
+    #[test]
+    fn s_024_s_025_octets_that_no_argument_can_have() {
+        assert_eq!(
+            parse_command(b"VRFY a\0b"),
+            Err(CommandSyntaxError::Argument)
+        );
+        assert!(matches!(
+            parse_command(b"MAIL FROM:<a\x01@b>"),
+            Err(CommandSyntaxError::ReversePath(_))
+        ));
+        assert_eq!(
+            parse_command(b"RCPT TO:<\xff@b>"),
+            Err(CommandSyntaxError::Argument)
+        );
+        assert_eq!(
+            parse_command(b"\xff\xfe\x80"),
+            Err(CommandSyntaxError::Verb)
+        );
+    }
+
+    #[test]
+    fn s_035_text_behind_the_name_is_passed_over() {
+        assert_eq!(printed("EHLO [192.0.2.1] foo"), "EHLO [192.0.2.1]");
+        assert_eq!(printed("EHLO my_laptop"), "EHLO my_laptop");
+    }
+
+    #[test]
+    fn s_048_m25_source_routes_are_read_and_dropped() {
+        assert_eq!(
+            printed("MAIL FROM:<@relay.example.org:alice@example.org>"),
+            "MAIL FROM:<alice@example.org>"
+        );
+        assert_eq!(
+            printed("RCPT TO:<@ONE,@TWO:VARUN@THREE>"),
+            "RCPT TO:<VARUN@THREE>"
+        );
+    }
+
+    #[test]
+    fn s_056_s_057_parameters() {
+        assert_eq!(
+            printed("MAIL FROM:<a@b> size=5 body=8bitmime"),
+            "MAIL FROM:<a@b> size=5 body=8bitmime"
+        );
+        assert!(matches!(
+            parsed("MAIL FROM:<a@b> SIZE=1 size=2"),
+            Err(CommandSyntaxError::Parameter(ParameterError::Duplicate(_)))
+        ));
+        assert!(matches!(
+            parsed("MAIL FROM:<a@b> SIZE="),
+            Err(CommandSyntaxError::Parameter(ParameterError::Syntax))
+        ));
+        assert!(parsed("MAIL FROM:<a@b>SIZE=1").is_err());
+    }
+}

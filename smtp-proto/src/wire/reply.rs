@@ -1,0 +1,346 @@
+//! The reply parser, and its inverse.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::{BufMut, BytesMut};
+use memchr::{memchr, memchr_iter};
+use nom::{
+    IResult, Parser,
+    branch::alt,
+    bytes::complete::take_while_m_n,
+    combinator::{eof, map, rest, value},
+    sequence::preceded,
+};
+
+use super::CRLF;
+use crate::types::{Reply, ReplyCode};
+
+/// How long a reply may be. Enforced before memory grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReplyLimits {
+    /// The most octets of one line, its line end included. At least 512 must be
+    /// allowed (RFC 5321 section 4.5.3.1.5); the default is 16 KiB, since
+    /// servers exceed that, and a SASL challenge may have 12,288 (RFC 4954
+    /// section 4).
+    pub line: usize,
+    /// The most lines of one reply. The default is 512.
+    pub lines: usize,
+    /// The most octets of one reply, line ends included. The default is 64 KiB.
+    pub total: usize,
+}
+
+impl Default for ReplyLimits {
+    fn default() -> Self {
+        Self {
+            line: 16 * 1024,
+            lines: 512,
+            total: 64 * 1024,
+        }
+    }
+}
+
+/// Why what came is not a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplyParseError {
+    /// A line without a code. Its first octets are kept
+    /// ([`SAMPLE_LEN`](Self::SAMPLE_LEN) of them at most).
+    Malformed(Vec<u8>),
+    /// A line longer than [`ReplyLimits::line`].
+    LineTooLong,
+    /// A reply of more lines than [`ReplyLimits::lines`].
+    TooManyLines,
+    /// A reply longer than [`ReplyLimits::total`].
+    TooLong,
+}
+
+impl ReplyParseError {
+    /// How much of a malformed line is kept, in octets.
+    pub const SAMPLE_LEN: usize = 64;
+
+    pub(crate) fn malformed(line: &[u8]) -> Self {
+        Self::Malformed(line.iter().take(Self::SAMPLE_LEN).copied().collect())
+    }
+}
+
+impl fmt::Display for ReplyParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(line) => {
+                let peer = match line.as_slice() {
+                    [0x14..=0x17, 0x03, ..] => ": it speaks TLS",
+                    [b'H', b'T', b'T', b'P', b'/', ..] => ": it speaks HTTP",
+                    [b'S', b'S', b'H', b'-', ..] => ": it speaks SSH",
+                    _ => "",
+                };
+                write!(f, "not an SMTP reply{peer}: \"{}\"", line.escape_ascii())
+            }
+            Self::LineTooLong => f.write_str("a reply line over the limit"),
+            Self::TooManyLines => f.write_str("a reply of more lines than the limit"),
+            Self::TooLong => f.write_str("a reply over the limit"),
+        }
+    }
+}
+
+impl core::error::Error for ReplyParseError {}
+
+/// Reads replies out of octets that come in pieces of any size.
+///
+/// One parser serves everything, the greeting included: lines end with CRLF or
+/// a bare LF, text may be missing or of any octets, the last line is the one
+/// without a `-` behind the code. Each octet is looked at once, however the
+/// input is split, and no more is kept than the limits allow.
+///
+/// ```
+/// use smtp_proto::wire::ReplyParser;
+///
+/// let mut parser = ReplyParser::default();
+/// let mut input = &b"250-mx.example.net\r\n250 PIPELI"[..];
+/// assert_eq!(parser.parse(&mut input)?, None);
+/// let mut input = &b"NING\r\n250\r\n"[..];
+/// let reply = parser.parse(&mut input)?.expect("a whole reply");
+/// assert_eq!(reply.lines().last(), Some(&b"PIPELINING"[..]));
+/// assert_eq!(parser.parse(&mut input)?.expect("another").text(), "");
+/// # Ok::<(), smtp_proto::wire::ReplyParseError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ReplyParser {
+    limits: ReplyLimits,
+    /// The start of a line whose end has not come.
+    partial: Vec<u8>,
+    /// The lines so far, an LF between two.
+    text: Vec<u8>,
+    code: Option<ReplyCode>,
+    mixed: bool,
+    lines: usize,
+    total: usize,
+}
+
+impl ReplyParser {
+    /// A parser with these limits.
+    #[must_use]
+    pub fn new(limits: ReplyLimits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
+    /// Reads one reply from the front of `input`, and takes what it read from
+    /// it. `None` means that all of `input` was taken, and more is needed.
+    ///
+    /// # Errors
+    /// [`ReplyParseError`]; nothing that follows can be made sense of then.
+    pub fn parse(&mut self, input: &mut &[u8]) -> Result<Option<Reply>, ReplyParseError> {
+        while let Some(end) = memchr(b'\n', input) {
+            let (line, rest) = input.split_at(end);
+            *input = rest.get(1..).unwrap_or_default();
+            self.check_limits(line.len() + 1)?;
+            let finished = if self.partial.is_empty() {
+                self.line(line)?
+            } else {
+                let mut whole = core::mem::take(&mut self.partial);
+                whole.extend_from_slice(line);
+                let finished = self.line(&whole)?;
+                whole.clear();
+                self.partial = whole;
+                finished
+            };
+            if finished.is_some() {
+                return Ok(finished);
+            }
+        }
+        self.check_limits(input.len())?;
+        self.partial.extend_from_slice(input);
+        *input = &[];
+        Ok(None)
+    }
+
+    /// Whether a reply has begun and not ended.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.code.is_some() || !self.partial.is_empty()
+    }
+
+    /// The octets of the last line if its end has not come.
+    #[must_use]
+    pub fn partial_line(&self) -> &[u8] {
+        &self.partial
+    }
+
+    fn check_limits(&self, more: usize) -> Result<(), ReplyParseError> {
+        let line = self.partial.len() + more;
+        if line > self.limits.line {
+            Err(ReplyParseError::LineTooLong)
+        } else if self.total + line > self.limits.total {
+            Err(ReplyParseError::TooLong)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, ReplyParseError> {
+        self.total += line.len() + 1;
+        self.lines += 1;
+        if self.lines > self.limits.lines {
+            return Err(ReplyParseError::TooManyLines);
+        }
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let Ok((_, (code, last, text))) = reply_line(line) else {
+            return Err(ReplyParseError::malformed(line));
+        };
+        self.mixed |= self.code.is_some_and(|previous| previous != code);
+        if self.code.replace(code).is_some() {
+            self.text.push(b'\n');
+        }
+        self.text.extend_from_slice(text);
+        if !last {
+            return Ok(None);
+        }
+        let reply = Reply::from_lines(code, core::mem::take(&mut self.text), self.mixed);
+        self.code = None;
+        self.mixed = false;
+        self.lines = 0;
+        self.total = 0;
+        Ok(Some(reply))
+    }
+}
+
+/// `Reply-code ( "-" / SP / end ) text`: the code, whether it is the last line,
+/// and the text.
+fn reply_line(line: &[u8]) -> IResult<&[u8], (ReplyCode, bool, &[u8])> {
+    let code = take_while_m_n(3, 3, |b: u8| b.is_ascii_digit()).map_opt(|digits: &[u8]| {
+        let number = digits
+            .iter()
+            .fold(0, |number, digit| number * 10 + u16::from(digit - b'0'));
+        ReplyCode::new(number)
+    });
+    let continued = preceded(nom::character::complete::char('-'), rest);
+    let spaced = preceded(nom::character::complete::one_of(" \t"), rest);
+    let bare = value(&b""[..], eof);
+    let text = alt((
+        map(continued, |text| (false, text)),
+        map(spaced, |text| (true, text)),
+        map(bare, |text| (true, text)),
+    ));
+    let (rest, (code, (last, text))) = (code, text).parse(line)?;
+    Ok((rest, (code, last, text)))
+}
+
+/// Writes a reply to `out`, each line with its code and CRLF.
+pub fn encode_reply(reply: &Reply, out: &mut BytesMut) {
+    let mut lines = reply.lines().peekable();
+    while let Some(line) = lines.next() {
+        // Writing to a buffer that grows cannot fail.
+        let _ = fmt::write(out, format_args!("{}", reply.code()));
+        out.put_u8(if lines.peek().is_some() { b'-' } else { b' ' });
+        out.put_slice(line);
+        out.put_slice(CRLF);
+    }
+    debug_assert_eq!(
+        memchr_iter(b'\r', out).count(),
+        memchr_iter(b'\n', out).count()
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(mut input: &[u8]) -> Result<Option<Reply>, ReplyParseError> {
+        ReplyParser::default().parse(&mut input)
+    }
+
+    fn one(input: &[u8]) -> Reply {
+        parse(input).unwrap().unwrap()
+    }
+
+    #[test]
+    fn c_081_digits_then_hyphen_or_the_last_line() {
+        let reply = one(b"250-a\r\n250-b\r\n250 c\r\n");
+        assert_eq!(reply.lines().collect::<Vec<_>>(), [b"a", b"b", b"c"]);
+        assert_eq!(reply.line_count(), 3);
+    }
+
+    #[test]
+    fn c_082_c_083_text_may_be_missing() {
+        assert_eq!(one(b"250\r\n").text(), "");
+        assert_eq!(one(b"250 \r\n").text(), "");
+        assert_eq!(one(b"250-x\r\n250\r\n").text(), "x\n");
+        assert_eq!(one(b"250-\r\n250 ok\r\n").text(), "\nok");
+    }
+
+    #[test]
+    fn c_085_lines_with_different_codes_are_flagged_and_the_last_decides() {
+        let reply = one(b"250-a\r\n550 b\r\n");
+        assert!(reply.is_mixed());
+        assert_eq!(reply.code().get(), 550);
+    }
+
+    #[test]
+    fn c_086_a_bare_lf_ends_a_line_too() {
+        assert_eq!(one(b"250-a\n250 ok\n").text(), "a\nok");
+    }
+
+    #[test]
+    fn c_090_c_091_any_digits_and_any_text() {
+        assert_eq!(one(b"299 x\r\n").code().get(), 299);
+        let reply = one(b"250 \xff\x07\0\r\n");
+        assert_eq!(reply.lines().next(), Some(&b"\xff\x07\0"[..]));
+        assert!(!reply.to_string().contains('\x07'));
+    }
+
+    #[test]
+    fn c_093_c_095_enhanced_codes() {
+        let enhanced = |input| one(input).enhanced().map(|code| code.to_string());
+        assert_eq!(enhanced(b"550 5.1.1 no\r\n").as_deref(), Some("5.1.1"));
+        assert_eq!(enhanced(b"250 2.0.0\r\n").as_deref(), Some("2.0.0"));
+        assert_eq!(enhanced(b"550 5.7.708 x\r\n").as_deref(), Some("5.7.708"));
+        assert_eq!(enhanced(b"250 2.0.0x\r\n"), None);
+        assert_eq!(enhanced(b"250 5.0.0 x\r\n"), None);
+        assert_eq!(enhanced(b"250 2.0\r\n"), None);
+        assert_eq!(enhanced(b"250 2.0.1000 x\r\n"), None);
+        assert_eq!(one(b"550 5.1.1   no\r\n").text(), "no");
+    }
+
+    #[test]
+    fn c_059_c_060_limits() {
+        let long = |n: usize| [b"250 ", vec![b'x'; n].as_slice(), b"\r\n"].concat();
+        assert!(parse(&long(512 - 6)).is_ok());
+        assert!(parse(&long(16 * 1024 - 6)).is_ok());
+        assert_eq!(
+            parse(&long(16 * 1024 - 5)),
+            Err(ReplyParseError::LineTooLong)
+        );
+        assert_eq!(
+            parse(&b"250-x\r\n".repeat(513)),
+            Err(ReplyParseError::TooManyLines)
+        );
+        let line = [b"250-", vec![b'x'; 1000].as_slice(), b"\r\n"].concat();
+        assert_eq!(parse(&line.repeat(100)), Err(ReplyParseError::TooLong));
+        // An endless line is refused before it is kept.
+        let mut parser = ReplyParser::default();
+        let mut result = Ok(None);
+        for _ in 0..100 {
+            result = parser.parse(&mut &[b'2'; 1024][..]);
+            if result.is_err() {
+                break;
+            }
+        }
+        assert_eq!(result, Err(ReplyParseError::LineTooLong));
+        assert!(parser.partial_line().len() <= 16 * 1024);
+    }
+
+    #[test]
+    fn c_010_what_is_not_smtp_is_named() {
+        let text = |input| parse(input).unwrap_err().to_string();
+        assert!(text(b"HTTP/1.1 400 Bad Request\r\n").contains("HTTP"));
+        assert!(text(b"\x15\x03\x01\x00\x02\x02\n").contains("TLS"));
+        assert!(text(b"SSH-2.0-x\r\n").contains("SSH"));
+        assert!(parse(b"250ok\r\n").is_err());
+        assert!(parse(b"25 ok\r\n").is_err());
+        assert!(parse(b"\r\n").is_err());
+    }
+}
