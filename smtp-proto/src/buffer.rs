@@ -1,6 +1,7 @@
 //! The send buffer, which both sides have.
 
 use alloc::collections::VecDeque;
+use core::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -20,26 +21,39 @@ pub(crate) struct SendBuffer {
 }
 
 impl SendBuffer {
-    /// Lets `write` append to the buffer, and returns how many octets it wrote.
-    pub(crate) fn write(&mut self, write: impl FnOnce(&mut BytesMut)) -> usize {
+    /// Appends a line and its CRLF, unless that would be more than `room`
+    /// octets. Returns the line.
+    pub(crate) fn line(&mut self, line: impl fmt::Display, room: usize) -> Option<&[u8]> {
         let before = self.tail.len();
-        write(&mut self.tail);
-        let written = self.tail.len().saturating_sub(before);
+        // Writing to a buffer that grows cannot fail.
+        let _ = fmt::write(&mut self.tail, format_args!("{line}\r\n"));
+        let written = self.tail.len() - before;
+        if written > room {
+            self.tail.truncate(before);
+            return None;
+        }
         self.queued += written as u64;
-        written
+        self.tail.get(before..before + written - 2)
     }
 
-    /// Appends a slice of content, without a copy unless it is a short one.
-    pub(crate) fn push(&mut self, slice: Bytes) {
-        self.queued += slice.len() as u64;
+    /// Lets `write` append octets.
+    pub(crate) fn write(&mut self, write: impl FnOnce(&mut BytesMut)) {
+        let before = self.tail.len();
+        write(&mut self.tail);
+        self.queued += self.tail.len().saturating_sub(before) as u64;
+    }
+
+    /// Appends a slice of `content`, without a copy unless it is a short one.
+    pub(crate) fn push(&mut self, content: &Bytes, slice: &[u8]) {
         if slice.len() < GATHER_LEN {
-            self.tail.extend_from_slice(&slice);
+            self.extend(slice);
             return;
         }
         if !self.tail.is_empty() {
             self.segments.push_back(self.tail.split().freeze());
         }
-        self.segments.push_back(slice);
+        self.queued += slice.len() as u64;
+        self.segments.push_back(content.slice_ref(slice));
     }
 
     /// Appends a few octets.
@@ -120,15 +134,15 @@ impl<'a> Transmit<'a> {
     }
 }
 
-impl core::fmt::Debug for Transmit<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for Transmit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // No octets: they may be secret.
         write!(f, "Transmit({} octets)", self.octets())
     }
 }
 
-impl core::fmt::Debug for SendBuffer {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Debug for SendBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SendBuffer({} octets)", self.pending())
     }
 }
@@ -150,8 +164,8 @@ mod tests {
         for step in 1..600 {
             let mut buffer = SendBuffer::default();
             buffer.extend(b"MAIL\r\n");
-            buffer.push(content.clone());
-            buffer.push(Bytes::from_static(b"short"));
+            buffer.push(&content, &content);
+            buffer.extend(b"short");
             buffer.extend(b".\r\n");
             let mut out = Vec::new();
             while buffer.pending() > 0 {
@@ -167,7 +181,7 @@ mod tests {
     fn long_slices_are_not_copied() {
         let content = Bytes::from(vec![b'x'; GATHER_LEN]);
         let mut buffer = SendBuffer::default();
-        buffer.push(content.clone());
+        buffer.push(&content, &content);
         let slice = buffer.transmit().unwrap().slices().next().unwrap();
         assert_eq!(slice.as_ptr(), content.as_ptr());
     }

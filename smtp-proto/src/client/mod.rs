@@ -1,1 +1,31 @@
-//! The client side.
+//! The client side: a session that sends messages.
+//!
+//! [`Session`] is the machine, [`Config`] what it should do, [`Transaction`]
+//! what to send, [`Event`] what it has to say, [`Outcome`] what became of a
+//! message.
+
+mod body;
+mod config;
+mod content;
+mod delivery;
+mod error;
+mod event;
+mod outcome;
+mod pipeline;
+mod replies;
+mod session;
+mod state;
+mod timeouts;
+mod transaction;
+mod work;
+
+pub use body::Body;
+pub use config::{Config, HeloFallback, Pipelining};
+pub use content::{ContentError, ContentPolicy, LineEndings};
+pub use error::{CommandError, Error, ErrorKind, Phase};
+pub use event::{Event, RequestId, TransactionId};
+pub use outcome::{Fate, NotSent, Outcome};
+pub use session::Session;
+pub use state::state_diagram;
+pub use timeouts::Timeouts;
+pub use transaction::{ExtensionParameter, Recipient, RecipientPolicy, Transaction};

@@ -15,8 +15,10 @@ mod path;
 mod reply;
 
 pub use address::{AddressError, LocalPart, Mailbox};
+pub(crate) use capability::is_keyword;
 pub use capability::{Capabilities, Capability};
 pub use command::{Argument, Command, CommandTextError, HelloName, RawCommand};
+pub(crate) use command::{MailLine, RcptLine};
 pub use domain::{AddressLiteral, Domain, DomainError, GeneralLiteral, Host};
 pub use parameter::{BodyType, Parameter, ParameterError, Parameters};
 pub use path::{ForwardPath, ReversePath};

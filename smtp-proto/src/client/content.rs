@@ -1,0 +1,291 @@
+//! What content is taken, before any of it is sent.
+
+use core::fmt;
+
+use memchr::memchr2;
+
+use crate::wire::find_nul;
+
+/// What content a session takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContentPolicy {
+    /// What to do about a CR without an LF, or an LF without a CR.
+    pub line_endings: LineEndings,
+    /// The longest line, in octets without its CRLF; `None` for any. The
+    /// default is 998, the most that a server must take (RFC 5321 section
+    /// 4.5.3.1.6): longer lines are refused by some, and cut by others. Lines
+    /// are never folded here, since that would break signatures.
+    pub max_line: Option<usize>,
+    /// Whether NUL is taken. Off: MIME has no place for it outside of binary
+    /// content (RFC 2045 section 2.7).
+    pub nul: bool,
+}
+
+impl ContentPolicy {
+    /// The default of [`max_line`](Self::max_line).
+    pub const MAX_LINE: usize = 998;
+}
+
+impl Default for ContentPolicy {
+    fn default() -> Self {
+        Self {
+            line_endings: LineEndings::default(),
+            max_line: Some(Self::MAX_LINE),
+            nul: false,
+        }
+    }
+}
+
+/// What to do about lone CRs and LFs, which may never go over the wire (RFC 5321
+/// section 2.3.8): servers that take them for line ends can be made to see
+/// another message in the middle of this one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LineEndings {
+    /// Refuse the content.
+    #[default]
+    Refuse,
+    /// Complete each to CRLF. Right for text files of any system.
+    Repair,
+}
+
+/// Why content cannot be sent. Offsets count octets from the start of the
+/// content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ContentError {
+    /// A CR without an LF.
+    LoneCr {
+        /// Where the CR is.
+        offset: u64,
+    },
+    /// An LF without a CR.
+    LoneLf {
+        /// Where the LF is.
+        offset: u64,
+    },
+    /// A NUL.
+    Nul {
+        /// Where it is.
+        offset: u64,
+    },
+    /// A line longer than [`ContentPolicy::max_line`].
+    LineTooLong {
+        /// Where the line begins.
+        offset: u64,
+    },
+    /// An octet above 127, in a transaction of 7-bit content.
+    EightBit,
+}
+
+impl fmt::Display for ContentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LoneCr { offset } => write!(f, "a CR without LF at octet {offset}"),
+            Self::LoneLf { offset } => write!(f, "an LF without CR at octet {offset}"),
+            Self::Nul { offset } => write!(f, "a NUL at octet {offset}"),
+            Self::LineTooLong { offset } => {
+                write!(f, "the line at octet {offset} is too long")
+            }
+            Self::EightBit => f.write_str("8-bit content in a 7-bit transaction"),
+        }
+    }
+}
+
+impl core::error::Error for ContentError {}
+
+/// Looks at content that comes in chunks of any size.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ContentCheck {
+    /// Octets seen.
+    seen: u64,
+    /// Octets that repair adds.
+    added: u64,
+    /// Where the current line began.
+    line_start: u64,
+    /// The last octet was a CR.
+    behind_cr: bool,
+    eight_bit: bool,
+}
+
+impl ContentCheck {
+    /// Looks at the next chunk. On an error nothing has changed.
+    pub(super) fn chunk(
+        &mut self,
+        chunk: &[u8],
+        policy: &ContentPolicy,
+    ) -> Result<(), ContentError> {
+        let mut next = self.clone();
+        next.scan(chunk, policy)?;
+        *self = next;
+        Ok(())
+    }
+
+    fn scan(&mut self, chunk: &[u8], policy: &ContentPolicy) -> Result<(), ContentError> {
+        if !policy.nul
+            && let Some(at) = find_nul(chunk)
+        {
+            let offset = self.seen + at as u64;
+            return Err(ContentError::Nul { offset });
+        }
+        self.eight_bit |= !chunk.is_ascii();
+        let start = self.seen;
+        let mut rest = chunk;
+        while let Some(&first) = rest.first() {
+            let position = start + (chunk.len() - rest.len()) as u64;
+            if self.behind_cr {
+                self.behind_cr = false;
+                if first == b'\n' {
+                    self.line_start = position + 1;
+                    rest = rest.get(1..).unwrap_or_default();
+                    continue;
+                }
+                self.lone(
+                    policy,
+                    ContentError::LoneCr {
+                        offset: position - 1,
+                    },
+                )?;
+                self.line_start = position;
+            }
+            let Some(at) = memchr2(b'\r', b'\n', rest) else {
+                self.check_line(position + rest.len() as u64, policy)?;
+                break;
+            };
+            let end = position + at as u64;
+            self.check_line(end, policy)?;
+            match rest.get(at) {
+                Some(b'\r') => self.behind_cr = true,
+                _ => {
+                    self.lone(policy, ContentError::LoneLf { offset: end })?;
+                    self.line_start = end + 1;
+                }
+            }
+            rest = rest.get(at + 1..).unwrap_or_default();
+        }
+        self.seen = start + chunk.len() as u64;
+        Ok(())
+    }
+
+    /// Looks at the end of the content.
+    pub(super) fn finish(&mut self, policy: &ContentPolicy) -> Result<(), ContentError> {
+        if self.behind_cr {
+            let offset = self.seen.saturating_sub(1);
+            self.lone(policy, ContentError::LoneCr { offset })?;
+        } else if self.seen > self.line_start {
+            self.added += 2;
+        }
+        Ok(())
+    }
+
+    /// How many octets the message has, as SIZE counts them (RFC 1870 section
+    /// 5): with line ends as they are sent, without what transparency adds.
+    pub(super) const fn size(&self) -> u64 {
+        self.seen + self.added
+    }
+
+    /// Whether an octet was above 127.
+    pub(super) const fn is_eight_bit(&self) -> bool {
+        self.eight_bit
+    }
+
+    fn lone(&mut self, policy: &ContentPolicy, error: ContentError) -> Result<(), ContentError> {
+        match policy.line_endings {
+            LineEndings::Refuse => Err(error),
+            LineEndings::Repair => {
+                self.added += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn check_line(&self, end: u64, policy: &ContentPolicy) -> Result<(), ContentError> {
+        match policy.max_line {
+            Some(max) if end - self.line_start > max as u64 => Err(ContentError::LineTooLong {
+                offset: self.line_start,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repair() -> ContentPolicy {
+        ContentPolicy {
+            line_endings: LineEndings::Repair,
+            ..ContentPolicy::default()
+        }
+    }
+
+    fn check(content: &[u8], policy: &ContentPolicy) -> Result<(u64, bool), ContentError> {
+        let mut whole = ContentCheck::default();
+        let result = whole.chunk(content, policy);
+        // The same for every split.
+        for at in 0..=content.len() {
+            let mut split = ContentCheck::default();
+            let (first, second) = content.split_at(at);
+            let again = split
+                .chunk(first, policy)
+                .and_then(|()| split.chunk(second, policy));
+            assert_eq!(again, result, "{content:?} at {at}");
+        }
+        result?;
+        whole.finish(policy)?;
+        Ok((whole.size(), whole.is_eight_bit()))
+    }
+
+    #[test]
+    fn c_071_lone_line_ends_are_refused_or_repaired() {
+        for (content, repaired) in [
+            (&b"a\nb"[..], "a\r\nb\r\n"),
+            (b"a\rb", "a\r\nb\r\n"),
+            (b"a\r\r\nb", "a\r\n\r\nb\r\n"),
+            (b"\n.\n", "\r\n.\r\n"),
+            (b"\n.\r\n", "\r\n.\r\n"),
+            (b"\r.\r\n", "\r\n.\r\n"),
+            (b"\r\n.\n", "\r\n.\r\n"),
+            (b"\r\n.\r", "\r\n.\r\n"),
+        ] {
+            assert!(check(content, &ContentPolicy::default()).is_err());
+            let size = repaired.len() as u64;
+            assert_eq!(check(content, &repair()), Ok((size, false)), "{content:?}");
+        }
+    }
+
+    #[test]
+    fn c_229_size_counts_no_dots_and_the_final_crlf() {
+        let strict = ContentPolicy::default();
+        assert_eq!(check(b".a\r\n", &strict), Ok((4, false)));
+        assert_eq!(check(b"x", &strict), Ok((3, false)));
+        assert_eq!(check(b"", &strict), Ok((0, false)));
+        assert_eq!(check(b"\xc3\xbc\r\n", &strict), Ok((4, true)));
+    }
+
+    #[test]
+    fn c_058_line_length() {
+        let strict = ContentPolicy::default();
+        let line = |n: usize| [vec![b'x'; n].as_slice(), b"\r\n"].concat();
+        assert!(check(&line(998), &strict).is_ok());
+        let long = [line(10), line(999)].concat();
+        assert_eq!(
+            check(&long, &strict),
+            Err(ContentError::LineTooLong { offset: 12 })
+        );
+        let any = ContentPolicy {
+            max_line: None,
+            ..strict
+        };
+        assert!(check(&long, &any).is_ok());
+    }
+
+    #[test]
+    fn c_077_nul_is_refused() {
+        assert_eq!(
+            check(b"a\r\nb\0", &ContentPolicy::default()),
+            Err(ContentError::Nul { offset: 4 })
+        );
+    }
+}

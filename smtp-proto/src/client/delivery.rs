@@ -1,0 +1,379 @@
+//! How far a transaction has come.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{
+    content::ContentCheck,
+    error::{Error, Phase},
+    event::TransactionId,
+    outcome::{Fate, NotSent, Outcome, is_too_many},
+    transaction::{Recipient, RecipientPolicy, Transaction},
+};
+use crate::types::{Capabilities, MailLine, Parameters, Reply};
+
+/// A transaction of the caller's on its way. It takes several transactions with
+/// the server if that takes only some of the recipients in one.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub(super) id: TransactionId,
+    transaction: Transaction,
+    /// More recipients may come.
+    pub(super) open: bool,
+    abandoned: bool,
+    mail: Mail,
+    parameters: Parameters,
+    /// One for each recipient.
+    progress: Vec<Progress>,
+    /// The recipient to ask next.
+    next: usize,
+    data_sent: bool,
+    /// The reply that said that no more recipients fit.
+    full: Option<Reply>,
+    /// What is known of content that was given beforehand.
+    given: Option<ContentCheck>,
+}
+
+#[derive(Debug)]
+enum Mail {
+    NotSent,
+    Sent,
+    Accepted,
+    Refused {
+        reply: Reply,
+        /// A recipient was accepted all the same.
+        stray: bool,
+    },
+}
+
+#[derive(Debug)]
+enum Progress {
+    /// Not asked about yet in this transaction with the server.
+    Waiting,
+    Asked,
+    Accepted,
+    /// To be asked about again, in a further transaction.
+    PutOff,
+    Done(Fate),
+}
+
+/// What the envelope wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Mail,
+    Rcpt(usize),
+    Data,
+    /// A reply, or the caller.
+    Wait,
+    /// Nothing: it has ended without content. The server may still have it
+    /// open.
+    End {
+        unfinished: bool,
+    },
+}
+
+impl Delivery {
+    /// `given` is what is known of content that was given beforehand.
+    pub(super) fn new(
+        id: TransactionId,
+        transaction: Transaction,
+        given: Option<ContentCheck>,
+        open: bool,
+    ) -> Self {
+        Self {
+            id,
+            progress: transaction
+                .recipients
+                .iter()
+                .map(|_| Progress::Waiting)
+                .collect(),
+            transaction,
+            open,
+            abandoned: false,
+            mail: Mail::NotSent,
+            parameters: Parameters::new(),
+            next: 0,
+            data_sent: false,
+            full: None,
+            given,
+        }
+    }
+
+    /// Decides how to send it to a server that offers `offered`. `false` means
+    /// that nobody there can have it, and it has ended.
+    pub(super) fn prepare(&mut self, offered: &Capabilities) -> bool {
+        match self
+            .transaction
+            .parameters_for(offered, self.given.as_ref())
+        {
+            Ok(parameters) => self.parameters = parameters,
+            Err(reason) => {
+                self.end_all(&Fate::NotSent(reason));
+                return false;
+            }
+        }
+        let utf8 = self.is_utf8();
+        let recipients = self.transaction.recipients.iter();
+        for (progress, recipient) in self.progress.iter_mut().zip(recipients) {
+            if let Err(reason) = recipient.check_offered(offered, utf8) {
+                *progress = Progress::Done(Fate::NotSent(reason));
+            }
+        }
+        let done = |progress: &Progress| matches!(progress, Progress::Done(_));
+        let all_or_nothing = self.transaction.policy == RecipientPolicy::AllOrNothing;
+        if self.open {
+            true
+        } else if all_or_nothing && self.progress.iter().any(done) {
+            self.end_all(&Fate::NotSent(NotSent::AllOrNothing));
+            false
+        } else {
+            !self.progress.iter().all(done)
+        }
+    }
+
+    /// Adds a recipient, if a server that offers `offered` can have it.
+    pub(super) fn add(
+        &mut self,
+        recipient: Recipient,
+        offered: &Capabilities,
+    ) -> Result<usize, NotSent> {
+        if self.has_begun() {
+            recipient.check_offered(offered, self.is_utf8())?;
+        }
+        self.progress.push(Progress::Waiting);
+        self.transaction.recipients.push(recipient);
+        Ok(self.transaction.recipients.len() - 1)
+    }
+
+    fn is_utf8(&self) -> bool {
+        self.parameters.get("SMTPUTF8").is_some()
+    }
+
+    pub(super) fn has_recipients(&self) -> bool {
+        !self.progress.is_empty()
+    }
+
+    /// Whether the server has it already.
+    pub(super) const fn has_begun(&self) -> bool {
+        !matches!(self.mail, Mail::NotSent)
+    }
+
+    /// The caller has changed its mind.
+    pub(super) fn abandon(&mut self) {
+        self.open = false;
+        self.abandoned = true;
+    }
+
+    /// What to send next, if the pipeline has room for it. `all_answered` tells
+    /// whether nothing is unanswered.
+    pub(super) fn next(&self, all_answered: bool) -> Next {
+        let end = |unfinished| match all_answered {
+            true => Next::End { unfinished },
+            false => Next::Wait,
+        };
+        match &self.mail {
+            Mail::NotSent if self.abandoned => return Next::End { unfinished: false },
+            Mail::NotSent => return Next::Mail,
+            Mail::Refused { stray, .. } => return end(*stray),
+            Mail::Sent | Mail::Accepted => {}
+        }
+        if self.abandoned {
+            return end(true);
+        }
+        if self.data_sent {
+            return Next::Wait;
+        }
+        let waiting = |progress: &Progress| matches!(progress, Progress::Waiting);
+        let unasked = self.progress.iter().skip(self.next).position(waiting);
+        if let Some(offset) = unasked
+            && self.full.is_none()
+        {
+            return Next::Rcpt(self.next + offset);
+        }
+        if self.open {
+            return Next::Wait;
+        }
+        let all = |state: fn(&Progress) -> bool| self.progress.iter().all(state);
+        match self.transaction.policy {
+            RecipientPolicy::AllOrNothing if !all_answered => Next::Wait,
+            RecipientPolicy::AllOrNothing if all(|p| matches!(p, Progress::Accepted)) => Next::Data,
+            RecipientPolicy::Partial
+                if !all(|p| !matches!(p, Progress::Accepted | Progress::Asked)) =>
+            {
+                Next::Data
+            }
+            _ => end(true),
+        }
+    }
+
+    pub(super) const fn mail_line(&self) -> MailLine<'_> {
+        MailLine(&self.transaction.reverse_path, &self.parameters)
+    }
+
+    pub(super) fn recipient(&self, index: usize) -> Option<&Recipient> {
+        self.transaction.recipients.get(index)
+    }
+
+    pub(super) fn mail_was_sent(&mut self) {
+        self.mail = Mail::Sent;
+    }
+
+    pub(super) fn rcpt_was_sent(&mut self, index: usize) {
+        self.next = index + 1;
+        if let Some(progress) = self.progress.get_mut(index) {
+            *progress = Progress::Asked;
+        }
+    }
+
+    pub(super) const fn data_was_sent(&mut self) {
+        self.data_sent = true;
+    }
+
+    /// MAIL was answered, with a 2yz, 4yz or 5yz.
+    pub(super) fn mail_was_answered(&mut self, reply: Reply) {
+        self.mail = if reply.code().is_positive() {
+            Mail::Accepted
+        } else {
+            self.open = false;
+            Mail::Refused {
+                reply,
+                stray: false,
+            }
+        };
+    }
+
+    /// RCPT was answered, with a 2yz, 4yz or 5yz.
+    pub(super) fn rcpt_was_answered(&mut self, index: usize, reply: Reply) {
+        let fate = |phase, reply| Progress::Done(Fate::Refused { phase, reply });
+        let result = if let Mail::Refused {
+            reply: of_mail,
+            stray,
+        } = &mut self.mail
+        {
+            // What the server makes of the recipients of no transaction does
+            // not matter, but for the need to end what it has begun.
+            *stray |= reply.code().is_positive();
+            fate(Phase::Mail, of_mail.clone())
+        } else if reply.code().is_positive() {
+            Progress::Accepted
+        } else if self.can_be_put_off(&reply) {
+            self.full = Some(reply);
+            Progress::PutOff
+        } else {
+            fate(Phase::Rcpt, reply)
+        };
+        if let Some(progress) = self.progress.get_mut(index) {
+            *progress = result;
+        }
+    }
+
+    /// Whether a refused recipient is to be asked about again in a further
+    /// transaction. Only if this one has a recipient, so that there is an end.
+    fn can_be_put_off(&self, reply: &Reply) -> bool {
+        self.transaction.further
+            && self.transaction.policy == RecipientPolicy::Partial
+            && self.somebody_accepted()
+            && is_too_many(reply)
+    }
+
+    /// Whether a recipient was accepted, so that there is somebody to send to.
+    pub(super) fn somebody_accepted(&self) -> bool {
+        self.progress
+            .iter()
+            .any(|p| matches!(p, Progress::Accepted))
+    }
+
+    /// Whether the server has accepted recipients of a transaction whose MAIL it
+    /// had refused.
+    pub(super) const fn is_astray(&self) -> bool {
+        matches!(self.mail, Mail::Refused { stray: true, .. })
+    }
+
+    /// Whether the server keeps the transaction until it gets content or RSET.
+    pub(super) const fn is_unfinished(&self) -> bool {
+        matches!(self.mail, Mail::Sent | Mail::Accepted) || self.is_astray()
+    }
+
+    /// DATA or the content was refused.
+    pub(super) fn refuse(&mut self, phase: Phase, reply: &Reply) {
+        self.end_accepted(&Fate::Refused {
+            phase,
+            reply: reply.clone(),
+        });
+    }
+
+    /// The content was accepted. Whether a further transaction is to begin, for
+    /// recipients that were put off.
+    pub(super) fn accept(&mut self, reply: &Reply) -> bool {
+        self.end_accepted(&Fate::Accepted(reply.clone()));
+        let put_off = |p: &Progress| matches!(p, Progress::PutOff | Progress::Waiting);
+        if !self.progress.iter().any(put_off) {
+            return false;
+        }
+        for progress in self.progress.iter_mut().filter(|p| put_off(p)) {
+            *progress = Progress::Waiting;
+        }
+        self.mail = Mail::NotSent;
+        self.next = 0;
+        self.data_sent = false;
+        self.full = None;
+        true
+    }
+
+    fn end_accepted(&mut self, fate: &Fate) {
+        for progress in &mut self.progress {
+            if matches!(progress, Progress::Accepted) {
+                *progress = Progress::Done(fate.clone());
+            }
+        }
+    }
+
+    fn end_all(&mut self, fate: &Fate) {
+        for progress in &mut self.progress {
+            if !matches!(progress, Progress::Done(_)) {
+                *progress = Progress::Done(fate.clone());
+            }
+        }
+    }
+
+    /// The session has ended. `in_doubt` tells whether the end of the content
+    /// had left.
+    pub(super) fn lose(&mut self, error: &Error, in_doubt: bool) {
+        if in_doubt {
+            self.end_accepted(&Fate::InDoubt(error.clone()));
+        }
+        self.end_all(&Fate::NotSent(NotSent::Session(error.clone())));
+    }
+
+    /// What became of it, now that it has ended.
+    pub(super) fn into_outcome(self) -> Outcome {
+        let rest = match (self.mail, self.full) {
+            (Mail::Refused { reply, .. }, _) => Fate::Refused {
+                phase: Phase::Mail,
+                reply,
+            },
+            _ if self.abandoned => Fate::NotSent(NotSent::Abandoned),
+            (_, Some(reply)) => Fate::Refused {
+                phase: Phase::Rcpt,
+                reply,
+            },
+            _ => Fate::NotSent(NotSent::AllOrNothing),
+        };
+        let fates = self.progress.into_iter().map(|progress| match progress {
+            Progress::Done(fate) => fate,
+            _ => rest.clone(),
+        });
+        Outcome::new(fates.collect())
+    }
+
+    /// The content that was given beforehand.
+    pub(super) fn content(&self) -> Option<&Bytes> {
+        self.transaction.content.as_ref().map(|content| &content.0)
+    }
+
+    /// Whether the content may be 8-bit.
+    pub(super) fn is_eight_bit(&self) -> bool {
+        self.parameters.get("BODY").is_some()
+    }
+}

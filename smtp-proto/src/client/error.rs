@@ -1,0 +1,234 @@
+//! The two kinds of failure of a client session.
+
+use alloc::{boxed::Box, string::String};
+use core::fmt;
+
+use crate::{
+    types::{ParameterError, Reply},
+    wire::ReplyParseError,
+};
+
+/// What was going on when something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Waiting for the greeting.
+    Greeting,
+    /// EHLO.
+    Ehlo,
+    /// HELO.
+    Helo,
+    /// Nothing: between two transactions.
+    Idle,
+    /// MAIL.
+    Mail,
+    /// RCPT.
+    Rcpt,
+    /// DATA.
+    Data,
+    /// The content was on its way.
+    Content,
+    /// The content had been sent.
+    EndOfData,
+    /// RSET.
+    Rset,
+    /// VRFY, EXPN, HELP, NOOP, or a command of the caller's.
+    Request,
+    /// QUIT.
+    Quit,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Greeting => "the greeting",
+            Self::Ehlo => "EHLO",
+            Self::Helo => "HELO",
+            Self::Idle => "idling",
+            Self::Mail => "MAIL",
+            Self::Rcpt => "RCPT",
+            Self::Data => "DATA",
+            Self::Content => "sending the content",
+            Self::EndOfData => "the end of the content",
+            Self::Rset => "RSET",
+            Self::Request => "a command",
+            Self::Quit => "QUIT",
+        })
+    }
+}
+
+/// The session has ended other than by QUIT. Final: the connection cannot be
+/// used again.
+///
+/// What became of each message is told by events before this.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Error(Box<Parts>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Parts {
+    kind: ErrorKind,
+    phase: Phase,
+    reply: Option<Reply>,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The server refused the session (greeting, EHLO, HELO), or something that
+    /// a session cannot go on without (RSET, content before its end).
+    Refused,
+    /// 421: the server is closing the connection.
+    Closing,
+    /// The connection ended, or broke.
+    ConnectionLost,
+    /// The server took too long.
+    TimedOut,
+    /// What the server sent is not a reply.
+    Malformed(ReplyParseError),
+    /// A reply that nothing had asked for.
+    Unsolicited,
+    /// A reply that makes no sense at this place: 3yz where nothing can go on,
+    /// or a first digit that no reply has.
+    Unexpected,
+    /// The caller gave up in the middle of the content, which nothing but the
+    /// end of the connection can tell the server.
+    Aborted,
+}
+
+impl Error {
+    pub(super) fn new(kind: ErrorKind, phase: Phase, reply: Option<Reply>) -> Self {
+        Self(Box::new(Parts { kind, phase, reply }))
+    }
+
+    /// How the session ended.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// What was going on.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.0.phase
+    }
+
+    /// What the server said, if it did.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Reply> {
+        self.0.reply.as_ref()
+    }
+
+    /// Whether another attempt, later or at another host, may do better: all
+    /// but a 5yz.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        !self
+            .reply()
+            .is_some_and(|reply| self.0.kind == ErrorKind::Refused && reply.code().get() / 100 == 5)
+    }
+
+    /// Whether the greeting was 521: this host never takes mail (RFC 7504).
+    #[must_use]
+    pub fn is_host_without_mail(&self) -> bool {
+        self.0.phase == Phase::Greeting
+            && self.reply().is_some_and(|reply| reply.code().get() == 521)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phase = self.0.phase;
+        match &self.0.kind {
+            ErrorKind::Refused => write!(f, "refused at {phase}"),
+            ErrorKind::Closing => write!(f, "the server closed the session at {phase}"),
+            ErrorKind::ConnectionLost => write!(f, "connection lost at {phase}"),
+            ErrorKind::TimedOut => write!(f, "the server took too long at {phase}"),
+            ErrorKind::Malformed(error) => write!(f, "at {phase}: {error}"),
+            ErrorKind::Unsolicited => write!(f, "a reply to nothing at {phase}"),
+            ErrorKind::Unexpected => write!(f, "a reply that makes no sense at {phase}"),
+            ErrorKind::Aborted => write!(f, "given up at {phase}"),
+        }?;
+        match &self.0.reply {
+            Some(reply) => write!(f, ": {reply}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("phase", &self.0.phase)
+            .field("reply", &self.0.reply)
+            .finish()
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// The caller asked for what cannot be. The session is as it was before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The session has ended, or QUIT was asked for.
+    Closed,
+    /// As many requests as [`Config::max_queued`](super::Config::max_queued)
+    /// allows wait.
+    QueueFull,
+    /// A transaction is being put together, and must get its content, or be
+    /// reset, first.
+    TransactionOpen,
+    /// No transaction is being put together: there was none, its content was
+    /// asked for, or the server refused it.
+    NoTransaction,
+    /// The transaction has no recipient.
+    NoRecipients,
+    /// A local part is longer than servers must take, and
+    /// [`Config::long_local_parts`](super::Config::long_local_parts) is off.
+    LocalPartTooLong,
+    /// A parameter that the session writes itself, or one given twice.
+    Parameter(ParameterError),
+    /// The command line would be longer than any server must take.
+    LineTooLong,
+    /// The server cannot have this recipient in the open transaction.
+    Recipient(super::NotSent),
+    /// The content is not such as can be sent.
+    Content(super::ContentError),
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text: &str = match self {
+            Self::Closed => "the session has ended",
+            Self::QueueFull => "too many requests are queued",
+            Self::TransactionOpen => "another transaction is open",
+            Self::NoTransaction => "no transaction is open",
+            Self::NoRecipients => "a transaction without recipients",
+            Self::LocalPartTooLong => "a local part longer than 64 octets",
+            Self::LineTooLong => "a command line longer than servers take",
+            Self::Parameter(error) => return error.fmt(f),
+            Self::Recipient(reason) => return reason.fmt(f),
+            Self::Content(error) => return error.fmt(f),
+        };
+        f.write_str(text)
+    }
+}
+
+impl core::error::Error for CommandError {}
+
+impl From<ParameterError> for CommandError {
+    fn from(error: ParameterError) -> Self {
+        Self::Parameter(error)
+    }
+}
+
+impl From<super::ContentError> for CommandError {
+    fn from(error: super::ContentError) -> Self {
+        Self::Content(error)
+    }
+}
+
+/// A keyword, for messages.
+pub(super) type Keyword = String;

@@ -1,0 +1,243 @@
+//! What each reply means.
+
+use super::{
+    config::HeloFallback,
+    error::{ErrorKind, Phase},
+    event::Event,
+    pipeline::Expected,
+    session::Session,
+    state::{Input, State},
+};
+use crate::{
+    types::{Capabilities, Class, Command, Reply},
+    wire::ReplyParseError,
+};
+
+/// The server is closing the connection (RFC 5321 section 3.8).
+const CLOSING: u16 = 421;
+
+impl Session {
+    pub(super) fn read(&mut self, mut input: &[u8]) {
+        while !input.is_empty() && self.state != State::Closed {
+            match self.parser.parse(&mut input) {
+                Ok(Some(reply)) => {
+                    self.transcript.reply(&reply);
+                    self.reply(reply);
+                }
+                Ok(None) => {}
+                Err(error) => self.malformed(error),
+            }
+        }
+    }
+
+    pub(super) fn end_of_file(&mut self) {
+        let partial = self.parser.partial_line();
+        let is_reply = partial.iter().take(3).all(u8::is_ascii_digit);
+        if self.state == State::Quit {
+            self.quit_was_answered();
+        } else if is_reply {
+            self.fail(ErrorKind::ConnectionLost, None);
+        } else {
+            self.malformed(ReplyParseError::malformed(partial));
+        }
+    }
+
+    fn malformed(&mut self, error: ReplyParseError) {
+        // What comes after QUIT changes nothing any more.
+        if self.state == State::Quit {
+            self.quit_was_answered();
+        } else {
+            self.fail(ErrorKind::Malformed(error), None);
+        }
+    }
+
+    fn quit_was_answered(&mut self) {
+        self.advance(Input::Answered);
+        self.pipeline.clear();
+        self.events.push_back(Event::Closed);
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        self.tainted |= reply.is_mixed();
+        if self.state == State::Quit {
+            self.quit_was_answered();
+            return;
+        }
+        let is_answer = self.pipeline.front_has_left(self.out.sent());
+        if reply.code().get() == CLOSING {
+            self.closing(reply, is_answer);
+            return;
+        }
+        if !is_answer {
+            self.reply_to_nothing(reply);
+            return;
+        }
+        let Some(expected) = self.pipeline.front() else {
+            return;
+        };
+        // A 3yz means something to DATA only, and other first digits to nobody.
+        let meaningful = match reply.class() {
+            None => false,
+            Some(Class::PositiveIntermediate) => expected == Expected::Data,
+            Some(Class::PositiveCompletion) => expected != Expected::Data,
+            Some(_) => true,
+        };
+        if !meaningful {
+            self.fail(ErrorKind::Unexpected, Some(reply));
+            return;
+        }
+        // What refuses the session is told with the phase that it is in.
+        let opening = matches!(
+            expected,
+            Expected::Greeting | Expected::Ehlo | Expected::Helo | Expected::Rset
+        );
+        if opening && reply.code().is_negative() && !self.falls_back(expected, &reply) {
+            self.fail(ErrorKind::Refused, Some(reply));
+            return;
+        }
+        self.pipeline.pop();
+        self.start_wait();
+        self.answer(expected, reply);
+    }
+
+    /// What to do about the answer to a command, whose class is one that the
+    /// command can have.
+    fn answer(&mut self, expected: Expected, reply: Reply) {
+        match expected {
+            Expected::Greeting => {
+                self.greeting = Some(reply.without_enhanced());
+                self.advance(Input::Accepted);
+                let name = self.config.name.clone();
+                self.command_line(Expected::Ehlo, Command::Ehlo(name));
+            }
+            Expected::Ehlo if reply.code().is_negative() => {
+                self.advance(Input::UnknownCommand);
+                let name = self.config.name.clone();
+                self.command_line(Expected::Helo, Command::Helo(name));
+            }
+            Expected::Ehlo => {
+                self.capabilities = Capabilities::from_reply(&reply);
+                self.opened();
+            }
+            Expected::Helo => self.opened(),
+            Expected::Mail => self.mail_was_answered(reply),
+            Expected::Rcpt(index) => self.rcpt_was_answered(index, reply),
+            Expected::Data => self.data_was_answered(&reply),
+            Expected::EndOfData => self.content_was_answered(&reply),
+            Expected::LoneDot => {
+                self.advance(Input::Answered);
+                self.finish_current();
+            }
+            Expected::Rset => self.advance(Input::Accepted),
+            Expected::Request(request) => {
+                self.advance(Input::Answered);
+                self.events.push_back(Event::Reply { request, reply });
+            }
+            Expected::Quit => self.quit_was_answered(),
+        }
+    }
+
+    fn falls_back(&self, expected: Expected, reply: &Reply) -> bool {
+        expected == Expected::Ehlo
+            && match self.config.helo_fallback {
+                HeloFallback::Never => false,
+                HeloFallback::UnknownCommand => matches!(reply.code().get(), 500 | 502),
+                HeloFallback::AnyRefusal => reply.class() == Some(Class::PermanentNegative),
+            }
+    }
+
+    fn opened(&mut self) {
+        self.advance(Input::Accepted);
+        self.events.push_back(Event::Ready);
+    }
+
+    fn mail_was_answered(&mut self, reply: Reply) {
+        if let Some(delivery) = &mut self.current {
+            let transaction = delivery.id;
+            delivery.mail_was_answered(reply.clone());
+            self.events.push_back(Event::Sender { transaction, reply });
+        }
+    }
+
+    fn rcpt_was_answered(&mut self, index: usize, reply: Reply) {
+        if let Some(delivery) = &mut self.current {
+            let transaction = delivery.id;
+            delivery.rcpt_was_answered(index, reply.clone());
+            self.events.push_back(Event::Recipient {
+                transaction,
+                index,
+                reply,
+            });
+        }
+    }
+
+    fn data_was_answered(&mut self, reply: &Reply) {
+        let Some(delivery) = &mut self.current else {
+            return;
+        };
+        if reply.code().is_negative() {
+            delivery.refuse(Phase::Data, reply);
+            let unfinished = delivery.is_unfinished();
+            self.end_without_content(unfinished);
+        } else if delivery.somebody_accepted() {
+            self.start_content();
+        } else if delivery.is_astray() {
+            // The server would deliver to recipients of a transaction that it
+            // refused. A lone dot would give them an empty message, and there
+            // is no other way back.
+            self.fail(ErrorKind::Unexpected, Some(reply.clone()));
+        } else {
+            self.lone_dot();
+        }
+    }
+
+    /// The server waits for content, and nobody is to get any: RFC 2920 section
+    /// 3.1 asks for a single dot.
+    fn lone_dot(&mut self) {
+        self.advance(Input::NobodyToSendTo);
+        self.command_line(Expected::LoneDot, ".");
+    }
+
+    fn content_was_answered(&mut self, reply: &Reply) {
+        self.advance(Input::Answered);
+        let Some(delivery) = &mut self.current else {
+            return;
+        };
+        if reply.code().is_negative() {
+            delivery.refuse(Phase::EndOfData, reply);
+        } else if delivery.accept(reply) {
+            self.advance(Input::Mail);
+            return;
+        }
+        self.finish_current();
+    }
+
+    /// 421, asked for or not. As the answer to the content it is a refusal;
+    /// everything else that is open has not been sent.
+    fn closing(&mut self, reply: Reply, is_answer: bool) {
+        if is_answer
+            && self.pipeline.front() == Some(Expected::EndOfData)
+            && let Some(delivery) = &mut self.current
+        {
+            delivery.refuse(Phase::EndOfData, &reply);
+        }
+        self.events.push_back(Event::Closing(reply.clone()));
+        self.fail(ErrorKind::Closing, Some(reply));
+    }
+
+    /// A reply while nothing is unanswered, or before the command that it would
+    /// answer has left.
+    fn reply_to_nothing(&mut self, reply: Reply) {
+        let in_content = matches!(self.state, State::Content | State::EndOfData);
+        if in_content && reply.code().is_negative() {
+            // The server has heard enough. It cannot be told to stop listening
+            // but by the end of the connection.
+            if let Some(delivery) = &mut self.current {
+                delivery.refuse(Phase::Content, &reply);
+            }
+            self.fail(ErrorKind::Refused, Some(reply));
+        } else {
+            self.fail(ErrorKind::Unsolicited, Some(reply));
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! The session: what a caller and a driver see of it.
+
+use alloc::{boxed::Box, collections::VecDeque};
+use core::{fmt, time::Duration};
+
+use super::{
+    body::{Body, BodyEncoder},
+    config::Config,
+    delivery::Delivery,
+    error::{CommandError, Error, ErrorKind, Phase},
+    event::{Event, RequestId, TransactionId},
+    pipeline::{Expected, Pipeline},
+    state::{Input, State},
+    timeouts::Timeouts,
+    transaction::{Recipient, Transaction},
+    work::{CONTENT_WINDOW, Job, in_stages},
+};
+use crate::{
+    Entry, Instant, Transmit,
+    buffer::SendBuffer,
+    transcript::Transcript,
+    types::{Argument, Capabilities, Command, RawCommand, Reply},
+    wire::ReplyParser,
+};
+
+/// One SMTP session, seen from the client. Does no I/O and reads no clock.
+///
+/// It has four kinds of method:
+///
+/// | kind | who calls it | |
+/// |---|---|---|
+/// | requests | the application | [`send`](Self::send), or [`mail`](Self::mail), [`rcpt`](Self::rcpt), [`data`](Self::data); [`body`](Self::body); [`verify`](Self::verify) and the like; [`quit`](Self::quit) |
+/// | `handle_*` | the driver, with news | [`handle_input`](Self::handle_input), [`handle_transmitted`](Self::handle_transmitted), [`handle_timeout`](Self::handle_timeout), [`handle_write_closed`](Self::handle_write_closed) |
+/// | `poll_*` | the driver, for what to do next | [`poll_event`](Self::poll_event), [`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout) |
+/// | getters | anyone | [`capabilities`](Self::capabilities), [`phase`](Self::phase), [`is_idle`](Self::is_idle), [`is_reusable`](Self::is_reusable) |
+///
+/// Requests may be made at any time, also before the session is open, and are
+/// carried out one after another. After anything else, poll: events until there
+/// are none, then output, then wait for input or the time-out. Any order is
+/// legal, and nothing is lost by polling too often.
+///
+/// ```
+/// use smtp_proto::{Instant, client::{Config, Event, Session, Transaction}};
+/// use smtp_proto::types::Mailbox;
+///
+/// # fn exchange(_: &[u8]) -> &'static [u8] { b"" }
+/// let now = Instant::ORIGIN;
+/// let mut session = Session::new(Config::new(&"client.example.org".parse()?)?, now);
+/// session.send(
+///     Transaction::new("alice@example.org".parse::<Mailbox>()?)
+///         .recipient("bob@example.net".parse::<Mailbox>()?)
+///         .content("Subject: hello\r\n\r\nHello.\r\n"),
+/// )?;
+/// session.quit()?;
+///
+/// session.handle_input(b"220 mx.example.net\r\n", now);
+/// let out = session.poll_transmit().expect("the next command");
+/// assert_eq!(out.slices().next(), Some(&b"EHLO client.example.org\r\n"[..]));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+pub struct Session {
+    pub(super) config: Config,
+    pub(super) state: State,
+    pub(super) parser: ReplyParser,
+    pub(super) out: SendBuffer,
+    pub(super) pipeline: Pipeline,
+    pub(super) events: VecDeque<Event>,
+    pub(super) capabilities: Capabilities,
+    pub(super) greeting: Option<Reply>,
+    pub(super) transcript: Transcript,
+    /// The transaction that is being carried out.
+    pub(super) current: Option<Box<Delivery>>,
+    /// What waits for it.
+    pub(super) queue: VecDeque<Job>,
+    pub(super) quitting: bool,
+    pub(super) next_id: u64,
+    pub(super) encoder: BodyEncoder,
+    /// How much of content that was given beforehand was encoded.
+    pub(super) fed: usize,
+    /// A reply was odd enough not to use the session again.
+    pub(super) tainted: bool,
+    /// The driver cannot write any more.
+    pub(super) write_closed: bool,
+    pub(super) error: Option<Error>,
+    pub(super) now: Instant,
+    /// When the session began to wait for what it waits for now.
+    pub(super) wait_started: Instant,
+    /// That was in a request, which does not know the time.
+    pub(super) wait_started_is_stale: bool,
+    /// Where in the output the current block of content began.
+    pub(super) block_start: u64,
+}
+
+/// Requests. An `Err` leaves the session as it was.
+impl Session {
+    /// A session over a connection that was opened just now.
+    #[must_use]
+    pub fn new(config: Config, now: Instant) -> Self {
+        let mut pipeline = Pipeline::default();
+        pipeline.push(Expected::Greeting, 0, 0);
+        Self {
+            parser: ReplyParser::new(config.reply_limits),
+            config,
+            state: State::Greeting,
+            out: SendBuffer::default(),
+            pipeline,
+            events: VecDeque::new(),
+            capabilities: Capabilities::default(),
+            greeting: None,
+            transcript: Transcript::default(),
+            current: None,
+            queue: VecDeque::new(),
+            quitting: false,
+            next_id: 0,
+            encoder: BodyEncoder::default(),
+            fed: 0,
+            tainted: false,
+            write_closed: false,
+            error: None,
+            now,
+            wait_started: now,
+            wait_started_is_stale: false,
+            block_start: 0,
+        }
+    }
+
+    /// Passes each command and each reply to `hook`, in order. Secrets are
+    /// masked.
+    pub fn set_transcript(&mut self, hook: impl FnMut(Entry<'_>) + Send + 'static) {
+        self.transcript.set(Box::new(hook));
+    }
+
+    /// Queues a whole transaction. Several may be queued. Ends in one
+    /// [`Event::Finished`].
+    ///
+    /// # Errors
+    /// [`CommandError`] if it cannot be sent to any server, or nothing more can
+    /// be queued.
+    pub fn send(&mut self, transaction: Transaction) -> Result<TransactionId, CommandError> {
+        if transaction.recipients.is_empty() {
+            return Err(CommandError::NoRecipients);
+        }
+        self.enqueue_transaction(transaction, false)
+    }
+
+    /// Begins a transaction in stages: MAIL now, then [`rcpt`](Self::rcpt) for
+    /// each recipient, then [`data`](Self::data). Each stage has its own event,
+    /// and the last is one [`Event::Finished`]. Recipients that are refused for
+    /// being too many stay refused.
+    ///
+    /// # Errors
+    /// [`CommandError`] if it cannot be sent to any server, another is still in
+    /// stages, or nothing more can be queued.
+    pub fn mail(&mut self, transaction: Transaction) -> Result<TransactionId, CommandError> {
+        self.enqueue_transaction(transaction.in_one(), true)
+    }
+
+    /// Adds a recipient to the transaction in stages, and returns its index.
+    ///
+    /// # Errors
+    /// [`CommandError`] if no transaction is in stages, or this one cannot have
+    /// the recipient.
+    pub fn rcpt(&mut self, recipient: impl Into<Recipient>) -> Result<usize, CommandError> {
+        let recipient = recipient.into();
+        recipient.check(&self.config)?;
+        let delivery =
+            in_stages(&mut self.current, &mut self.queue).ok_or(CommandError::NoTransaction)?;
+        let index = delivery
+            .add(recipient, &self.capabilities)
+            .map_err(CommandError::Recipient)?;
+        self.pump();
+        Ok(index)
+    }
+
+    /// Says that the transaction in stages has all its recipients, and asks for
+    /// its content to be taken.
+    ///
+    /// # Errors
+    /// [`CommandError`] if no transaction is in stages, or it has no recipient.
+    pub fn data(&mut self) -> Result<(), CommandError> {
+        let delivery =
+            in_stages(&mut self.current, &mut self.queue).ok_or(CommandError::NoTransaction)?;
+        if !delivery.has_recipients() {
+            return Err(CommandError::NoRecipients);
+        }
+        delivery.open = false;
+        self.pump();
+        Ok(())
+    }
+
+    /// Abandons the transaction in stages.
+    ///
+    /// # Errors
+    /// [`CommandError::NoTransaction`] if there is none.
+    pub fn reset(&mut self) -> Result<(), CommandError> {
+        in_stages(&mut self.current, &mut self.queue)
+            .ok_or(CommandError::NoTransaction)?
+            .abandon();
+        self.pump();
+        Ok(())
+    }
+
+    /// Permission to supply content: `Some` exactly while the session can take
+    /// a chunk, which is from [`Event::BodyWanted`] to the end of the content,
+    /// except while much of it still waits to be sent.
+    pub fn body(&mut self) -> Option<Body<'_>> {
+        let delivery = self.current.as_ref()?;
+        let takes = self.state == State::Content
+            && delivery.content().is_none()
+            && !self.write_closed
+            && self.out.pending() < CONTENT_WINDOW;
+        let transaction = delivery.id;
+        takes.then(|| Body::new(self, transaction))
+    }
+
+    /// Asks whether this is a user (VRFY). A reply 252 says that the server
+    /// would not tell.
+    ///
+    /// # Errors
+    /// [`CommandError`] if nothing more can be queued, or a transaction is in
+    /// stages; so for the next five.
+    pub fn verify(&mut self, user: Argument) -> Result<RequestId, CommandError> {
+        self.request(Command::Vrfy(user))
+    }
+
+    /// Asks who is on a list (EXPN).
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn expand(&mut self, list: Argument) -> Result<RequestId, CommandError> {
+        self.request(Command::Expn(list))
+    }
+
+    /// Asks for help, on everything or on one thing (HELP).
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn help(&mut self, on: Option<Argument>) -> Result<RequestId, CommandError> {
+        self.request(Command::Help(on))
+    }
+
+    /// Asks for nothing (NOOP), to see that the server is there.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn noop(&mut self) -> Result<RequestId, CommandError> {
+        self.request(Command::Noop(None))
+    }
+
+    /// Sends a command of an extension.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn command(&mut self, command: RawCommand) -> Result<RequestId, CommandError> {
+        self.request(Command::Extension(command))
+    }
+
+    /// Ends the session, after everything that was queued before. A transaction
+    /// that is still in stages is abandoned.
+    ///
+    /// # Errors
+    /// [`CommandError::Closed`] if it has ended, or will.
+    pub fn quit(&mut self) -> Result<(), CommandError> {
+        self.check_open()?;
+        if let Some(delivery) = in_stages(&mut self.current, &mut self.queue) {
+            delivery.abandon();
+        }
+        self.quitting = true;
+        self.queue.push_back(Job::Quit);
+        self.pump();
+        Ok(())
+    }
+}
+
+/// News from the driver.
+impl Session {
+    /// Takes octets that came from the server. An empty slice is the end of the
+    /// file, or a connection that broke.
+    ///
+    /// Legal at any time, also with output pending. What was written must have
+    /// been acknowledged with [`handle_transmitted`](Self::handle_transmitted)
+    /// before: a reply to a command that has not left is an error.
+    pub fn handle_input(&mut self, input: &[u8], now: Instant) {
+        self.news(now);
+        if input.is_empty() {
+            self.end_of_file();
+        } else {
+            self.read(input);
+        }
+        self.pump();
+        self.wait_started_is_stale = false;
+    }
+
+    /// Acknowledges that the transport took `n` octets of the output.
+    pub fn handle_transmitted(&mut self, n: usize, now: Instant) {
+        self.news(now);
+        self.out.advance(n);
+        let in_content = matches!(self.state, State::Content | State::EndOfData);
+        let block_is_over = self.out.sent() - self.block_start >= Timeouts::BLOCK_LEN;
+        if in_content && (block_is_over || self.out.pending() == 0) {
+            self.start_wait();
+        }
+        self.pump();
+        self.wait_started_is_stale = false;
+    }
+
+    /// Says that the transport takes no more octets, because a write failed.
+    /// What was not sent is dropped, and the session listens for the reason: go
+    /// on reading.
+    pub fn handle_write_closed(&mut self, now: Instant) {
+        self.news(now);
+        self.write_closed = true;
+        self.out.clear();
+        self.start_wait();
+        self.wait_started_is_stale = false;
+    }
+
+    /// Says what time it is. Does nothing before the deadline.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        // A request that was made after a pause began a wait in the past.
+        let was_stale = self.wait_started_is_stale;
+        self.news(now);
+        self.wait_started_is_stale = false;
+        if was_stale || self.poll_timeout().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        if self.state == State::Quit {
+            self.advance(Input::Answered);
+            self.events.push_back(Event::Closed);
+        } else if self.write_closed {
+            self.fail(ErrorKind::ConnectionLost, None);
+        } else {
+            self.fail(ErrorKind::TimedOut, None);
+        }
+    }
+
+    fn news(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        if self.wait_started_is_stale {
+            self.start_wait();
+        }
+    }
+}
+
+/// What to do next.
+impl Session {
+    /// The next event. `None` means that there is none until something is
+    /// handled or requested.
+    ///
+    /// # Errors
+    /// [`Error`] once the session has ended other than by QUIT, after the last
+    /// event. It is final, and repeats.
+    ///
+    /// Even then [`poll_transmit`](Self::poll_transmit) may have a last QUIT,
+    /// for a driver that can write it without waiting.
+    pub fn poll_event(&mut self) -> Result<Option<Event>, Error> {
+        match (self.events.pop_front(), &self.error) {
+            (Some(event), _) => Ok(Some(event)),
+            (None, Some(error)) => Err(error.clone()),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Octets to write, all that there are. Acknowledge what was written with
+    /// [`handle_transmitted`](Self::handle_transmitted).
+    pub fn poll_transmit(&self) -> Option<Transmit<'_>> {
+        self.out.transmit()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else
+    /// is handled before. May have changed after any other call. May lie in the
+    /// past after a request that was made after a pause; `handle_timeout` then
+    /// starts the time anew.
+    ///
+    /// `None` means that nothing is expected of the server: the application is
+    /// to do something.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let time = match self.state {
+            State::Closed => return None,
+            _ if self.write_closed => self.config.timeouts.quit,
+            State::Content | State::EndOfData if self.out.pending() > 0 => {
+                self.config.timeouts.content
+            }
+            _ => self.config.timeouts.of(self.pipeline.front()?.phase()),
+        };
+        (time != Duration::MAX).then(|| self.wait_started + time)
+    }
+}
+
+/// Getters.
+impl Session {
+    /// What the server offers. Empty before [`Event::Ready`], and with a server
+    /// that does not know EHLO.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// The greeting, once it has come.
+    #[must_use]
+    pub fn greeting(&self) -> Option<&Reply> {
+        self.greeting.as_ref()
+    }
+
+    /// What is going on.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match self.state {
+            State::Content => Phase::Content,
+            State::EndOfData if !self.pipeline.front_has_left(self.out.sent()) => Phase::Content,
+            _ => self.pipeline.front().map_or(Phase::Idle, Expected::phase),
+        }
+    }
+
+    /// Whether the session is open and has nothing to do.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.state == State::Ready && self.queue.is_empty() && self.out.pending() == 0
+    }
+
+    /// Whether the session is idle, and nothing was odd enough to prefer a new
+    /// one.
+    #[must_use]
+    pub fn is_reusable(&self) -> bool {
+        self.is_idle() && !self.tainted && !self.parser.is_partial()
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("state", &self.state)
+            .field("phase", &self.phase())
+            .field("pending", &self.out.pending())
+            .field("queued", &self.queue.len())
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,349 @@
+//! What to send, and to whom.
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use bytes::Bytes;
+
+use super::{config::Config, content::ContentCheck, error::CommandError, outcome::NotSent};
+use crate::types::{
+    BodyType, Capabilities, Capability, ForwardPath, LocalPart, Mailbox, Parameter, ParameterError,
+    Parameters, ReversePath, is_keyword,
+};
+
+/// The most octets that a caller's parameters may take on one line: the sum of
+/// what the extensions known today ask servers to allow for.
+const MAX_PARAMETERS_LEN: usize = 1500;
+
+/// One message and its envelope.
+///
+/// ```
+/// use smtp_proto::client::Transaction;
+/// use smtp_proto::types::Mailbox;
+///
+/// let alice: Mailbox = "alice@example.org".parse()?;
+/// let bob: Mailbox = "bob@example.net".parse()?;
+/// let transaction = Transaction::new(alice)
+///     .recipient(bob)
+///     .content("Subject: hello\r\n\r\nHello.\r\n");
+/// # Ok::<(), smtp_proto::types::AddressError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    pub(super) reverse_path: ReversePath,
+    pub(super) recipients: Vec<Recipient>,
+    pub(super) content: Option<Content>,
+    pub(super) policy: RecipientPolicy,
+    pub(super) further: bool,
+    size: Option<u64>,
+    body: Option<BodyType>,
+    parameters: Vec<ExtensionParameter>,
+}
+
+impl Transaction {
+    /// A transaction without recipients or content.
+    #[must_use]
+    pub fn new(reverse_path: impl Into<ReversePath>) -> Self {
+        Self {
+            reverse_path: reverse_path.into(),
+            recipients: Vec::new(),
+            content: None,
+            policy: RecipientPolicy::default(),
+            further: true,
+            size: None,
+            body: None,
+            parameters: Vec::new(),
+        }
+    }
+
+    /// Adds a recipient. One that is given twice is sent twice.
+    #[must_use]
+    pub fn recipient(mut self, recipient: impl Into<Recipient>) -> Self {
+        self.recipients.push(recipient.into());
+        self
+    }
+
+    /// Adds several recipients.
+    #[must_use]
+    pub fn recipients<R: Into<Recipient>>(mut self, all: impl IntoIterator<Item = R>) -> Self {
+        self.recipients.extend(all.into_iter().map(Into::into));
+        self
+    }
+
+    /// Gives the content: header and body, in the form that the
+    /// [`ContentPolicy`](super::ContentPolicy) takes. Without this, it is asked
+    /// for when the server wants it.
+    #[must_use]
+    pub fn content(mut self, content: impl Into<Bytes>) -> Self {
+        self.content = Some(Content(content.into()));
+        self
+    }
+
+    /// Says how long the content will be, in octets with every line end as
+    /// CRLF; rather too much than too little (RFC 1870 section 6). Not needed
+    /// for content that is given beforehand.
+    #[must_use]
+    pub fn size(mut self, octets: u64) -> Self {
+        self.size = Some(octets);
+        self
+    }
+
+    /// Says what octets the content will have. Not needed for content that is
+    /// given beforehand. Without this, content that comes later may be 8-bit if
+    /// the server offers `8BITMIME`, and must be 7-bit if not.
+    ///
+    /// `BINARYMIME` needs `BDAT`, which this version does not have, and is
+    /// taken for [`BodyType::EightBitMime`].
+    #[must_use]
+    pub fn body(mut self, body: BodyType) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// Adds a parameter to MAIL.
+    #[must_use]
+    pub fn parameter(mut self, parameter: ExtensionParameter) -> Self {
+        self.parameters.push(parameter);
+        self
+    }
+
+    /// What to do when some recipients are refused.
+    #[must_use]
+    pub fn policy(mut self, policy: RecipientPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Keeps to one transaction, also if the server takes only some of the
+    /// recipients in one: the others are then refused. For content that cannot
+    /// be given again.
+    #[must_use]
+    pub fn in_one(mut self) -> Self {
+        self.further = false;
+        self
+    }
+
+    /// Checks what can be checked without knowing the server.
+    pub(super) fn check(&self, config: &Config) -> Result<(), CommandError> {
+        check_mailbox(self.reverse_path.mailbox(), config)?;
+        let mut taken = Parameters::new();
+        taken.push(Parameter::size(0))?;
+        taken.push(Parameter::body(BodyType::SevenBit))?;
+        taken.push(Parameter::smtputf8())?;
+        check_parameters(taken, &self.parameters)?;
+        self.recipients
+            .iter()
+            .try_for_each(|recipient| recipient.check(config))
+    }
+
+    /// The parameters of MAIL for a server that offers `offered`; or why it
+    /// cannot have the message. `given` is what is known of content that was
+    /// given beforehand.
+    pub(super) fn parameters_for(
+        &self,
+        offered: &Capabilities,
+        given: Option<&ContentCheck>,
+    ) -> Result<Parameters, NotSent> {
+        let mut parameters = Parameters::new();
+        let mut push = |parameter| {
+            // `check` has seen to it that no keyword comes twice.
+            let _ = parameters.push(parameter);
+        };
+        if let Some(size) = given.map(ContentCheck::size).or(self.size) {
+            match offered.max_size() {
+                Some(limit) if size > limit => return Err(NotSent::TooLarge { size, limit }),
+                _ if offered.offers("SIZE") => push(Parameter::size(size)),
+                _ => {}
+            }
+        }
+        if self.is_eight_bit(offered, given) {
+            if !offered.has(&Capability::EightBitMime) {
+                return Err(NotSent::Needs8BitMime);
+            }
+            push(Parameter::body(BodyType::EightBitMime));
+        }
+        let utf8_offered = offered.has(&Capability::SmtpUtf8);
+        if !self.reverse_path.is_ascii() && !utf8_offered {
+            return Err(NotSent::NeedsSmtpUtf8);
+        }
+        let ascii = self.reverse_path.is_ascii()
+            && self
+                .recipients
+                .iter()
+                .all(|recipient| recipient.path.is_ascii());
+        if !ascii && utf8_offered {
+            push(Parameter::smtputf8());
+        }
+        for extension in &self.parameters {
+            extension.check_offered(offered)?;
+            push(extension.parameter.clone());
+        }
+        Ok(parameters)
+    }
+
+    /// Whether the content is, or may be, 8-bit.
+    pub(super) fn is_eight_bit(
+        &self,
+        offered: &Capabilities,
+        given: Option<&ContentCheck>,
+    ) -> bool {
+        match (given, self.body) {
+            (Some(given), _) => given.is_eight_bit(),
+            (None, Some(body)) => body != BodyType::SevenBit,
+            (None, None) => offered.has(&Capability::EightBitMime),
+        }
+    }
+}
+
+/// Content that was given beforehand. Its `Debug` form does not show it.
+#[derive(Clone)]
+pub(super) struct Content(pub(super) Bytes);
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({} octets)", self.0.len())
+    }
+}
+
+/// A forward-path, and the parameters that go with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    pub(super) path: ForwardPath,
+    parameters: Vec<ExtensionParameter>,
+}
+
+impl Recipient {
+    /// A recipient without parameters.
+    #[must_use]
+    pub fn new(path: impl Into<ForwardPath>) -> Self {
+        Self {
+            path: path.into(),
+            parameters: Vec::new(),
+        }
+    }
+
+    /// Adds a parameter to RCPT.
+    #[must_use]
+    pub fn parameter(mut self, parameter: ExtensionParameter) -> Self {
+        self.parameters.push(parameter);
+        self
+    }
+
+    /// Where the message is to go.
+    #[must_use]
+    pub fn path(&self) -> &ForwardPath {
+        &self.path
+    }
+
+    pub(super) fn check(&self, config: &Config) -> Result<(), CommandError> {
+        check_mailbox(self.path.mailbox(), config)?;
+        check_parameters(Parameters::new(), &self.parameters)
+    }
+
+    /// Whether a server that offers `offered` can have it, in a transaction
+    /// with or without `SMTPUTF8`.
+    pub(super) fn check_offered(&self, offered: &Capabilities, utf8: bool) -> Result<(), NotSent> {
+        if !utf8 && !self.path.is_ascii() {
+            return Err(NotSent::NeedsSmtpUtf8);
+        }
+        self.parameters
+            .iter()
+            .try_for_each(|extension| extension.check_offered(offered))
+    }
+
+    pub(super) fn parameters(&self) -> Parameters {
+        let mut parameters = Parameters::new();
+        for extension in &self.parameters {
+            // `check` has seen to it that no keyword comes twice.
+            let _ = parameters.push(extension.parameter.clone());
+        }
+        parameters
+    }
+}
+
+impl From<ForwardPath> for Recipient {
+    fn from(path: ForwardPath) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<Mailbox> for Recipient {
+    fn from(mailbox: Mailbox) -> Self {
+        Self::new(mailbox)
+    }
+}
+
+/// A parameter, and the extension that it belongs to. It is sent only to a
+/// server that offers the extension; the message is not sent at all to one that
+/// does not.
+///
+/// ```
+/// use smtp_proto::client::ExtensionParameter;
+///
+/// let parameter = ExtensionParameter::new("DSN", "NOTIFY=SUCCESS,FAILURE".parse()?)?;
+/// # Ok::<(), smtp_proto::types::ParameterError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtensionParameter {
+    extension: String,
+    parameter: Parameter,
+}
+
+impl ExtensionParameter {
+    /// A parameter that belongs to the extension with this EHLO keyword.
+    ///
+    /// # Errors
+    /// [`ParameterError::Syntax`] if that is no keyword.
+    pub fn new(extension: &str, parameter: Parameter) -> Result<Self, ParameterError> {
+        if !is_keyword(extension) {
+            return Err(ParameterError::Syntax);
+        }
+        Ok(Self {
+            extension: extension.into(),
+            parameter,
+        })
+    }
+
+    fn check_offered(&self, offered: &Capabilities) -> Result<(), NotSent> {
+        if offered.offers(&self.extension) {
+            Ok(())
+        } else {
+            Err(NotSent::NotOffered(self.extension.clone()))
+        }
+    }
+}
+
+/// What to do when some recipients are refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecipientPolicy {
+    /// Send to the others.
+    #[default]
+    Partial,
+    /// Send to nobody. Costs a round trip, since DATA has to wait until all
+    /// recipients were accepted.
+    AllOrNothing,
+}
+
+fn check_mailbox(mailbox: Option<&Mailbox>, config: &Config) -> Result<(), CommandError> {
+    let long = |mailbox: &Mailbox| mailbox.local_part().as_str().len() > LocalPart::RECOMMENDED_LEN;
+    if !config.long_local_parts && mailbox.is_some_and(long) {
+        return Err(CommandError::LocalPartTooLong);
+    }
+    Ok(())
+}
+
+fn check_parameters(
+    mut taken: Parameters,
+    more: &[ExtensionParameter],
+) -> Result<(), CommandError> {
+    let mut length = 0;
+    for ExtensionParameter { parameter, .. } in more {
+        length += 1 + parameter.keyword().len();
+        length += parameter.value().map_or(0, |value| 1 + value.len());
+        taken.push(parameter.clone())?;
+    }
+    if length > MAX_PARAMETERS_LEN {
+        return Err(CommandError::LineTooLong);
+    }
+    Ok(())
+}
