@@ -1,1 +1,44 @@
-//! x
+//! SMTP over blocking streams, for programs without an async runtime.
+//!
+//! Every decision of the protocol is [`smtp_proto`]'s; this crate moves octets
+//! and tells the time. It depends on nothing else that is not in `std`, but for
+//! the buffers that content is handed over in.
+//!
+//! ```no_run
+//! use smtp_blocking::Connection;
+//! use smtp_proto::client::{Config, Transaction};
+//! use smtp_proto::types::Mailbox;
+//!
+//! let config = Config::new(&"client.example.org".parse()?)?;
+//! let mut connection = Connection::connect("mx.example.net", 25, config)?;
+//! let outcome = connection.send(
+//!     Transaction::new("alice@example.org".parse::<Mailbox>()?)
+//!         .recipient("bob@example.net".parse::<Mailbox>()?)
+//!         .content("Subject: hello\r\n\r\nHello.\r\n"),
+//! )?;
+//! for fate in outcome.recipients() {
+//!     println!("{fate}");
+//! }
+//! connection.quit()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nothing here waits for ever: every wait has the deadline that the session
+//! gives it, and looking up a name and connecting have time limits of their
+//! own.
+
+mod connect;
+mod connection;
+mod content;
+mod error;
+mod message;
+mod stream;
+mod transport;
+
+pub use connect::{CONNECT_TIMEOUT, ConnectError, connect};
+pub use connection::Connection;
+pub use content::ContentWriter;
+pub use error::Error;
+pub use message::Message;
+pub use smtp_proto;
+pub use stream::Stream;

@@ -62,7 +62,7 @@ impl<'a> Body<'a> {
     /// server (RFC 5321 has no other way, and ending the content would deliver
     /// half of it), so that the session ends here: the transaction is not sent.
     pub fn abort(self) {
-        self.session.body_abort();
+        self.session.abort();
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Delivery {
     full: Option<Reply>,
     /// What is known of content that was given beforehand.
     given: Option<ContentCheck>,
+    /// What became of all that had no fate of their own.
+    sealed: Option<Fate>,
 }
 
 #[derive(Debug)]
@@ -97,6 +99,7 @@ impl Delivery {
             data_sent: false,
             full: None,
             given,
+            sealed: None,
         }
     }
 
@@ -109,7 +112,7 @@ impl Delivery {
         {
             Ok(parameters) => self.parameters = parameters,
             Err(reason) => {
-                self.end_all(&Fate::NotSent(reason));
+                self.end_all(Fate::NotSent(reason));
                 return false;
             }
         }
@@ -125,7 +128,7 @@ impl Delivery {
         if self.open {
             true
         } else if all_or_nothing && self.progress.iter().any(done) {
-            self.end_all(&Fate::NotSent(NotSent::AllOrNothing));
+            self.end_all(Fate::NotSent(NotSent::AllOrNothing));
             false
         } else {
             !self.progress.iter().all(done)
@@ -329,12 +332,13 @@ impl Delivery {
         }
     }
 
-    fn end_all(&mut self, fate: &Fate) {
+    fn end_all(&mut self, fate: Fate) {
         for progress in &mut self.progress {
             if !matches!(progress, Progress::Done(_)) {
                 *progress = Progress::Done(fate.clone());
             }
         }
+        self.sealed = Some(fate);
     }
 
     /// The session has ended. `in_doubt` tells whether the end of the content
@@ -343,18 +347,19 @@ impl Delivery {
         if in_doubt {
             self.end_accepted(&Fate::InDoubt(error.clone()));
         }
-        self.end_all(&Fate::NotSent(NotSent::Session(error.clone())));
+        self.end_all(Fate::NotSent(NotSent::Session(error.clone())));
     }
 
     /// What became of it, now that it has ended.
     pub(super) fn into_outcome(self) -> Outcome {
-        let rest = match (self.mail, self.full) {
-            (Mail::Refused { reply, .. }, _) => Fate::Refused {
+        let rest = match (self.sealed, self.mail, self.full) {
+            (Some(fate), ..) => fate,
+            (_, Mail::Refused { reply, .. }, _) => Fate::Refused {
                 phase: Phase::Mail,
                 reply,
             },
             _ if self.abandoned => Fate::NotSent(NotSent::Abandoned),
-            (_, Some(reply)) => Fate::Refused {
+            (.., Some(reply)) => Fate::Refused {
                 phase: Phase::Rcpt,
                 reply,
             },
@@ -364,7 +369,7 @@ impl Delivery {
             Progress::Done(fate) => fate,
             _ => rest.clone(),
         });
-        Outcome::new(fates.collect())
+        Outcome::new(fates.collect(), rest)
     }
 
     /// The content that was given beforehand.

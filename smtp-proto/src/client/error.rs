@@ -91,8 +91,8 @@ pub enum ErrorKind {
     /// A reply that makes no sense at this place: 3yz where nothing can go on,
     /// or a first digit that no reply has.
     Unexpected,
-    /// The caller gave up in the middle of the content, which nothing but the
-    /// end of the connection can tell the server.
+    /// The caller gave up. In the middle of the content nothing but the end of
+    /// the connection can tell that to the server.
     Aborted,
 }
 

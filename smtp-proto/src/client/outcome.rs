@@ -127,38 +127,41 @@ impl fmt::Display for NotSent {
 /// given, duplicates kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    fates: Vec<Fate>,
+    recipients: Vec<Fate>,
+    /// What became of it as far as no recipient is concerned.
+    rest: Fate,
 }
 
 impl Outcome {
-    pub(super) const fn new(fates: Vec<Fate>) -> Self {
-        Self { fates }
+    pub(super) const fn new(recipients: Vec<Fate>, rest: Fate) -> Self {
+        Self { recipients, rest }
     }
 
     /// For each recipient, in the order given.
     #[must_use]
     pub fn recipients(&self) -> &[Fate] {
-        &self.fates
+        &self.recipients
     }
 
     /// Whether every recipient was accepted, and there was one.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        !self.fates.is_empty() && self.fates.iter().all(Fate::is_accepted)
+        !self.recipients.is_empty() && self.recipients.iter().all(Fate::is_accepted)
     }
 
     /// What became of the message as a whole: in doubt if it is for anybody,
     /// else accepted if it was for anybody, else what became of it for the
-    /// first. `None` only for a transaction that was abandoned before it had a
-    /// recipient.
+    /// first. A transaction in stages that ended before it had a recipient has
+    /// a fate, too.
     #[must_use]
-    pub fn fate(&self) -> Option<&Fate> {
+    pub fn fate(&self) -> &Fate {
+        let fates = || self.recipients.iter();
         let in_doubt = |fate: &&Fate| matches!(fate, Fate::InDoubt(_));
-        self.fates
-            .iter()
+        fates()
             .find(in_doubt)
-            .or_else(|| self.fates.iter().find(|fate| fate.is_accepted()))
-            .or_else(|| self.fates.first())
+            .or_else(|| fates().find(|fate| fate.is_accepted()))
+            .or_else(|| fates().next())
+            .unwrap_or(&self.rest)
     }
 }
 

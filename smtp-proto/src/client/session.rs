@@ -213,6 +213,13 @@ impl Session {
         takes.then(|| Body::new(self, transaction))
     }
 
+    /// Gives up everything, at once: the session has ended, with an error of kind
+    /// [`Aborted`](ErrorKind::Aborted), and every transaction has its fate.
+    /// Nothing happens if it had ended before.
+    pub fn abort(&mut self) {
+        self.fail(ErrorKind::Aborted, None);
+    }
+
     /// Asks whether this is a user (VRFY). A reply 252 says that the server
     /// would not tell.
     ///

@@ -123,6 +123,12 @@ impl Transaction {
         self
     }
 
+    /// Whether the content was given.
+    #[must_use]
+    pub fn has_content(&self) -> bool {
+        self.content.is_some()
+    }
+
     /// Checks what can be checked without knowing the server.
     pub(super) fn check(&self, config: &Config) -> Result<(), CommandError> {
         check_mailbox(self.reverse_path.mailbox(), config)?;

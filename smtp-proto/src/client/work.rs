@@ -251,10 +251,6 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn body_abort(&mut self) {
-        self.fail(ErrorKind::Aborted, None);
-    }
-
     fn encode(&mut self, chunk: &Bytes) {
         if self.out.pending() == 0 {
             self.start_wait();

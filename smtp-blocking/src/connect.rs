@@ -1,0 +1,154 @@
+//! Finding a host, and connecting to it.
+
+use std::{
+    error, fmt, io,
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+/// The time limit of [`Connection::connect`](crate::Connection::connect), for
+/// looking up the name, and again for each address.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The port between servers, which providers often block.
+const SMTP_PORT: u16 = 25;
+
+/// Connects to a host, given by name or address: to each of its addresses in
+/// turn, in the order of the resolver, until one answers.
+///
+/// Looking up the name may take `timeout`, and so may each address.
+///
+/// # Errors
+/// [`ConnectError`], which names every address that was tried.
+pub fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, ConnectError> {
+    let fail = |cause| ConnectError {
+        host: host.to_owned(),
+        port,
+        timeout,
+        cause,
+    };
+    let addresses = look_up(host, port, timeout).map_err(|error| fail(Cause::LookUp(error)))?;
+    let mut failures = Vec::new();
+    for address in addresses {
+        let connected = TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1)))
+            .and_then(|stream| stream.set_nodelay(true).map(|()| stream));
+        match connected {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failures.push((address, error)),
+        }
+    }
+    Err(fail(Cause::Addresses(failures)))
+}
+
+/// Looks up a name, in a thread that is left to itself when it takes too long:
+/// the resolver of the system has no time limit.
+fn look_up(host: &str, port: u16, timeout: Duration) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let name = host.to_owned();
+    thread::Builder::new()
+        .name(format!("look up {host}"))
+        .spawn(move || {
+            let addresses = (name.as_str(), port).to_socket_addrs();
+            // Nobody listens any more if it took too long.
+            let _ = sender.send(addresses.map(Iterator::collect));
+        })?;
+    receiver
+        .recv_timeout(timeout)
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Why no connection could be made.
+#[derive(Debug)]
+pub struct ConnectError {
+    host: String,
+    port: u16,
+    timeout: Duration,
+    cause: Cause,
+}
+
+#[derive(Debug)]
+enum Cause {
+    LookUp(io::Error),
+    Addresses(Vec<(SocketAddr, io::Error)>),
+}
+
+impl ConnectError {
+    /// The host, as it was given.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The addresses that were tried, each with what came of it.
+    #[must_use]
+    pub fn attempts(&self) -> &[(SocketAddr, io::Error)] {
+        match &self.cause {
+            Cause::LookUp(_) => &[],
+            Cause::Addresses(attempts) => attempts,
+        }
+    }
+
+    /// Whether this looks like a provider that blocks port 25.
+    #[must_use]
+    pub fn is_likely_blocked(&self) -> bool {
+        self.port == SMTP_PORT && !self.attempts().is_empty()
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            host,
+            port,
+            timeout,
+            cause,
+        } = self;
+        let limit = timeout.as_secs_f32();
+        write!(f, "cannot connect to {host} port {port}")?;
+        match cause {
+            Cause::LookUp(error) if error.kind() == io::ErrorKind::TimedOut => {
+                write!(f, ": looking up the name took more than {limit} s")?;
+            }
+            Cause::LookUp(error) => write!(f, ": {error}")?,
+            Cause::Addresses(attempts) if attempts.is_empty() => f.write_str(": no address")?,
+            Cause::Addresses(attempts) => {
+                for (address, error) in attempts {
+                    match error.kind() {
+                        io::ErrorKind::TimedOut => {
+                            write!(f, "; {address}: no answer for {limit} s")?;
+                        }
+                        io::ErrorKind::ConnectionRefused => write!(f, "; {address}: refused")?,
+                        _ => write!(f, "; {address}: {error}")?,
+                    }
+                }
+            }
+        }
+        if self.is_likely_blocked() {
+            f.write_str(
+                ". Many providers block port 25 for their customers: mail then has to go \
+                 through a relay, usually at port 587 or 465",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &self.cause {
+            Cause::LookUp(error) => Some(error),
+            Cause::Addresses(attempts) => attempts.last().map(|(_, error)| error as _),
+        }
+    }
+}

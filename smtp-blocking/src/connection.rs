@@ -1,0 +1,283 @@
+//! A client's connection.
+
+use std::{collections::VecDeque, io, net::TcpStream};
+
+use smtp_proto::{
+    Entry, Instant,
+    client::{Config, Event, Outcome, RequestId, Session, Transaction, TransactionId},
+    types::{Argument, Capabilities, RawCommand, Reply},
+};
+
+use crate::{
+    CONNECT_TIMEOUT, Error, Stream, connect::connect, content::ContentWriter, message::Message,
+    transport::Transport,
+};
+
+/// A session with a server, over a stream.
+///
+/// Each method does one thing and waits for its end. An [`Error::Session`] is
+/// the end of the connection; after any other error, and after a refusal, the
+/// connection can be used again.
+#[derive(Debug)]
+pub struct Connection<S: Stream = TcpStream> {
+    pub(crate) session: Session,
+    transport: Transport<S>,
+    /// Events that came while another was waited for.
+    inbox: VecDeque<Event>,
+}
+
+impl Connection<TcpStream> {
+    /// Connects to a host, given by name or address, within
+    /// [`CONNECT_TIMEOUT`], and opens a session. See [`connect`] for another
+    /// time limit.
+    ///
+    /// # Errors
+    /// [`Error::Connect`], or [`Error::Session`] if the server refuses the
+    /// session.
+    pub fn connect(host: &str, port: u16, config: Config) -> Result<Self, Error> {
+        Self::open(connect(host, port, CONNECT_TIMEOUT)?, config)
+    }
+}
+
+impl<S: Stream> Connection<S> {
+    /// Opens a session over a stream that was connected just now: waits for the
+    /// greeting, and says hello.
+    ///
+    /// # Errors
+    /// [`Error::Session`] if the server refuses the session.
+    pub fn open(stream: S, config: Config) -> Result<Self, Error> {
+        Self::begin_with(stream, Session::new(config, Instant::ORIGIN))
+    }
+
+    /// As [`open`](Self::open), and passes each command and each reply to
+    /// `transcript`. Secrets are masked.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with_transcript(
+        stream: S,
+        config: Config,
+        transcript: impl FnMut(Entry<'_>) + Send + 'static,
+    ) -> Result<Self, Error> {
+        let mut session = Session::new(config, Instant::ORIGIN);
+        session.set_transcript(transcript);
+        Self::begin_with(stream, session)
+    }
+
+    fn begin_with(stream: S, session: Session) -> Result<Self, Error> {
+        let mut connection = Self {
+            session,
+            transport: Transport::new(stream),
+            inbox: VecDeque::new(),
+        };
+        connection.wait_for(|event| matches!(event, Event::Ready).then_some(()))?;
+        Ok(connection)
+    }
+
+    /// Sends a message whose content was given with the transaction.
+    ///
+    /// If the session ends on the way, the outcome tells what became of the
+    /// message, and the next request fails.
+    ///
+    /// # Errors
+    /// [`Error`] if the message could not even be tried.
+    pub fn send(&mut self, transaction: Transaction) -> Result<Outcome, Error> {
+        if !transaction.has_content() {
+            return Err(Error::NoContent);
+        }
+        self.check_session()?;
+        let id = self.session.send(transaction)?;
+        self.wait_for(|event| outcome_of(id, event))
+    }
+
+    /// Sends a message whose content `write` writes when the server wants it:
+    /// not at all if nobody is to get it, and again from its beginning if the
+    /// server takes the recipients in more than one transaction.
+    ///
+    /// # Errors
+    /// [`Error::Content`] if `write` fails, or any other [`Error`] if the
+    /// message could not even be tried.
+    pub fn send_with(
+        &mut self,
+        transaction: Transaction,
+        mut write: impl FnMut(&mut ContentWriter<'_, S>) -> io::Result<()>,
+    ) -> Result<Outcome, Error> {
+        self.check_session()?;
+        let id = self.session.send(transaction)?;
+        loop {
+            let wanted = self.wait_for(|event| match event {
+                Event::BodyWanted { .. } => Some(None),
+                event => outcome_of(id, event).map(Some),
+            })?;
+            if let Some(outcome) = wanted {
+                return Ok(outcome);
+            }
+            let mut writer = ContentWriter::new(self, id);
+            // Dropping the writer tells the session that there is no more.
+            write(&mut writer).map_err(Error::Content)?;
+            writer.end().map_err(Error::Content)?;
+        }
+    }
+
+    /// Begins a message in stages: sends MAIL, and waits for the answer. The
+    /// transaction may have recipients already; their answers are in the
+    /// outcome.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the server refuses the sender, or any other
+    /// [`Error`].
+    pub fn begin(&mut self, transaction: Transaction) -> Result<Message<'_, S>, Error> {
+        self.check_session()?;
+        let id = self.session.mail(transaction)?;
+        Message::begin(self, id)
+    }
+
+    /// Asks whether this is a user (VRFY).
+    ///
+    /// # Errors
+    /// [`Error`] if there is no answer; so for the next four.
+    pub fn verify(&mut self, user: Argument) -> Result<Reply, Error> {
+        self.request(|session| session.verify(user))
+    }
+
+    /// Asks who is on a list (EXPN).
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn expand(&mut self, list: Argument) -> Result<Reply, Error> {
+        self.request(|session| session.expand(list))
+    }
+
+    /// Asks for help (HELP).
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn help(&mut self, on: Option<Argument>) -> Result<Reply, Error> {
+        self.request(|session| session.help(on))
+    }
+
+    /// Asks for nothing (NOOP), to see that the server is there.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn noop(&mut self) -> Result<Reply, Error> {
+        self.request(Session::noop)
+    }
+
+    /// Sends a command of an extension.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn command(&mut self, command: RawCommand) -> Result<Reply, Error> {
+        self.request(|session| session.command(command))
+    }
+
+    /// Ends the session with QUIT, and closes the connection. Whatever the
+    /// server answers, or whether it does, changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Session`] if the session had ended before.
+    pub fn quit(mut self) -> Result<(), Error> {
+        self.check_session()?;
+        self.session.quit()?;
+        self.wait_for(|event| matches!(event, Event::Closed).then_some(()))
+    }
+
+    /// What the server offers.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        self.session.capabilities()
+    }
+
+    /// The session, to look at.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The stream, to look at.
+    #[must_use]
+    pub fn stream(&self) -> &S {
+        self.transport.stream()
+    }
+
+    fn request(
+        &mut self,
+        make: impl FnOnce(&mut Session) -> Result<RequestId, smtp_proto::client::CommandError>,
+    ) -> Result<Reply, Error> {
+        self.check_session()?;
+        let id = make(&mut self.session)?;
+        self.wait_for(|event| match event {
+            Event::Reply { request, reply } if *request == id => Some(reply.clone()),
+            _ => None,
+        })
+    }
+
+    /// Tells of a session that has ended since it was last used, and abandons
+    /// what was left in stages.
+    fn check_session(&mut self) -> Result<(), Error> {
+        // It is an error if there is nothing to abandon, and none here.
+        let _ = self.session.reset();
+        while self.poll()? {}
+        self.inbox.clear();
+        Ok(())
+    }
+
+    /// Moves one event into the inbox, if there is one.
+    pub(crate) fn poll(&mut self) -> Result<bool, Error> {
+        match self.session.poll_event() {
+            Ok(None) => Ok(false),
+            Ok(Some(event)) => {
+                self.inbox.push_back(event);
+                Ok(true)
+            }
+            Err(error) => {
+                self.transport.farewell(&mut self.session);
+                let cause = self.transport.take_error();
+                Err(Error::Session { error, cause })
+            }
+        }
+    }
+
+    /// Moves octets once.
+    pub(crate) fn step(&mut self) {
+        self.transport.step(&mut self.session);
+    }
+
+    /// Waits for an event of which `take` makes something. Others are dropped.
+    pub(crate) fn wait_for<T>(
+        &mut self,
+        mut take: impl FnMut(&Event) -> Option<T>,
+    ) -> Result<T, Error> {
+        loop {
+            if let Some(taken) = self.take(&mut take) {
+                return Ok(taken);
+            }
+            if !self.poll()? {
+                self.step();
+            }
+        }
+    }
+
+    /// Looks through the inbox for an event of which `take` makes something.
+    /// Those before it are dropped.
+    pub(crate) fn take<T>(&mut self, mut take: impl FnMut(&Event) -> Option<T>) -> Option<T> {
+        while let Some(event) = self.inbox.pop_front() {
+            if let Some(taken) = take(&event) {
+                return Some(taken);
+            }
+        }
+        None
+    }
+}
+
+/// The outcome of a transaction, if the event has it.
+pub(crate) fn outcome_of(id: TransactionId, event: &Event) -> Option<Outcome> {
+    match event {
+        Event::Finished {
+            transaction,
+            outcome,
+        } if *transaction == id => Some(outcome.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,174 @@
+//! Writing content.
+
+use std::{
+    io::{self, Write},
+    mem,
+};
+
+use bytes::BytesMut;
+use smtp_proto::client::{ContentError, Outcome, TransactionId};
+
+use crate::{
+    Error, Stream,
+    connection::{Connection, outcome_of},
+};
+
+/// How much is gathered before it is handed to the session, in octets.
+const CHUNK_LEN: usize = 32 * 1024;
+
+/// Where the content of a message is written to.
+///
+/// Line ends are as the [`ContentPolicy`] of the configuration wants them; dots
+/// need no care. Content that does not follow the policy makes a write fail,
+/// with a [`ContentError`] inside the error; the message can then not be sent.
+///
+/// A server may have enough before the end, or want none of it at all. The rest
+/// is then dropped, and [`finish`](Self::finish) tells what the server said;
+/// [`is_wanted`](Self::is_wanted) tells whether to go on reading a large file.
+///
+/// Dropping it before it is finished ends the connection: nothing else keeps
+/// the server from delivering half of a message.
+///
+/// [`ContentPolicy`]: smtp_proto::client::ContentPolicy
+#[derive(Debug)]
+pub struct ContentWriter<'a, S: Stream> {
+    connection: &'a mut Connection<S>,
+    id: TransactionId,
+    gathered: BytesMut,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Open,
+    /// The server has decided.
+    Unwanted(Outcome),
+    /// The session has ended, or is to wait for the answer.
+    Ended,
+}
+
+impl<'a, S: Stream> ContentWriter<'a, S> {
+    pub(crate) fn new(connection: &'a mut Connection<S>, id: TransactionId) -> Self {
+        Self {
+            connection,
+            id,
+            gathered: BytesMut::with_capacity(CHUNK_LEN),
+            state: State::Open,
+        }
+    }
+
+    /// A writer for content that nobody wants.
+    pub(crate) fn unwanted(
+        connection: &'a mut Connection<S>,
+        id: TransactionId,
+        outcome: Outcome,
+    ) -> Self {
+        Self {
+            connection,
+            id,
+            gathered: BytesMut::new(),
+            state: State::Unwanted(outcome),
+        }
+    }
+
+    /// Whether the server still takes content.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// Ends the content, and waits for what the server says.
+    ///
+    /// # Errors
+    /// [`Error::Content`] if the content ends against the policy, or
+    /// [`Error::Session`] if the session has ended without an outcome.
+    pub fn finish(mut self) -> Result<Outcome, Error> {
+        self.end().map_err(Error::Content)?;
+        if let State::Unwanted(outcome) = mem::replace(&mut self.state, State::Ended) {
+            return Ok(outcome);
+        }
+        let id = self.id;
+        self.connection.wait_for(|event| outcome_of(id, event))
+    }
+
+    /// Ends the content.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        self.hand_over()?;
+        while self.is_wanted() {
+            if let Some(body) = self.connection.session.body() {
+                body.finish().map_err(|error| self.fail(error))?;
+                self.state = State::Ended;
+            } else {
+                self.wait()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands what was gathered to the session.
+    fn hand_over(&mut self) -> io::Result<()> {
+        while self.is_wanted() && !self.gathered.is_empty() {
+            if let Some(body) = self.connection.session.body() {
+                let chunk = self.gathered.split().freeze();
+                body.write(chunk).map_err(|error| self.fail(error))?;
+                self.gathered.reserve(CHUNK_LEN);
+            } else {
+                self.wait()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the session takes more, or the server has decided.
+    fn wait(&mut self) -> io::Result<()> {
+        let id = self.id;
+        match self.connection.poll() {
+            Ok(true) => {}
+            Ok(false) => self.connection.step(),
+            Err(error) => {
+                self.state = State::Ended;
+                return Err(io::Error::new(io::ErrorKind::BrokenPipe, error));
+            }
+        }
+        if let Some(outcome) = self.connection.take(|event| outcome_of(id, event)) {
+            self.gathered.clear();
+            self.state = State::Unwanted(outcome);
+        }
+        Ok(())
+    }
+
+    /// The content cannot be sent, and the server cannot be told.
+    fn fail(&mut self, error: ContentError) -> io::Error {
+        self.connection.session.abort();
+        self.state = State::Ended;
+        io::Error::new(io::ErrorKind::InvalidData, error)
+    }
+}
+
+impl<S: Stream> Write for ContentWriter<'_, S> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self.state {
+            State::Open => {}
+            State::Unwanted(_) => return Ok(octets.len()),
+            State::Ended => return Err(io::ErrorKind::BrokenPipe.into()),
+        }
+        self.gathered.extend_from_slice(octets);
+        if self.gathered.len() >= CHUNK_LEN {
+            self.hand_over()?;
+        }
+        Ok(octets.len())
+    }
+
+    /// Hands what was written to the session, which sends it when it goes on.
+    fn flush(&mut self) -> io::Result<()> {
+        self.hand_over()
+    }
+}
+
+impl<S: Stream> Drop for ContentWriter<'_, S> {
+    fn drop(&mut self) {
+        if self.is_wanted() {
+            self.connection.session.abort();
+        }
+    }
+}

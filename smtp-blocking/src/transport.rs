@@ -1,0 +1,197 @@
+//! Octets and time, between a session and a stream.
+
+use std::{
+    io::{self, ErrorKind, IoSlice},
+    time::Duration,
+};
+
+use smtp_proto::{Instant, Transmit, client};
+
+use crate::Stream;
+
+/// How much is read at once, in octets.
+const READ_LEN: usize = 16 * 1024;
+
+/// How many slices are written at once.
+const SLICES: usize = 32;
+
+/// The longest that one read or write waits. A wait until a deadline is made of
+/// as many of these as it takes, so that the socket need not be told of each
+/// deadline anew; and a peer that takes nothing is listened to this often.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The shortest time limit that a socket is given: zero means for ever to it.
+const GLANCE: Duration = Duration::from_millis(1);
+
+/// After this many octets were written without a read, one is tried: the peer
+/// may have had enough long ago.
+const LISTEN_EVERY: usize = 512 * 1024;
+
+/// What a driver needs of a session, of either side.
+pub(crate) trait Machine {
+    fn poll_transmit(&self) -> Option<Transmit<'_>>;
+    fn poll_timeout(&self) -> Option<Instant>;
+    fn handle_transmitted(&mut self, n: usize, now: Instant);
+    fn handle_input(&mut self, input: &[u8], now: Instant);
+    fn handle_timeout(&mut self, now: Instant);
+    fn handle_write_closed(&mut self, now: Instant);
+}
+
+macro_rules! machine {
+    ($session:ty) => {
+        impl Machine for $session {
+            fn poll_transmit(&self) -> Option<Transmit<'_>> {
+                self.poll_transmit()
+            }
+            fn poll_timeout(&self) -> Option<Instant> {
+                self.poll_timeout()
+            }
+            fn handle_transmitted(&mut self, n: usize, now: Instant) {
+                self.handle_transmitted(n, now);
+            }
+            fn handle_input(&mut self, input: &[u8], now: Instant) {
+                self.handle_input(input, now);
+            }
+            fn handle_timeout(&mut self, now: Instant) {
+                self.handle_timeout(now);
+            }
+            fn handle_write_closed(&mut self, now: Instant) {
+                self.handle_write_closed(now);
+            }
+        }
+    };
+}
+
+machine!(client::Session);
+
+/// A stream, a clock, and what it takes to wait on the one by the other.
+#[derive(Debug)]
+pub(crate) struct Transport<S> {
+    stream: S,
+    opened: std::time::Instant,
+    buffer: Box<[u8]>,
+    read_limit: Option<Duration>,
+    write_limit: Option<Duration>,
+    /// Octets written since the last read.
+    unheard: usize,
+    /// What broke the connection.
+    error: Option<io::Error>,
+}
+
+impl<S: Stream> Transport<S> {
+    /// The clock begins now.
+    pub(crate) fn new(stream: S) -> Self {
+        Self {
+            stream,
+            opened: std::time::Instant::now(),
+            buffer: vec![0; READ_LEN].into_boxed_slice(),
+            read_limit: None,
+            write_limit: None,
+            unheard: 0,
+            error: None,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant::from_origin(self.opened.elapsed())
+    }
+
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// What broke the connection, if something did.
+    pub(crate) fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    /// Moves octets once: writes if there is something to write, else reads
+    /// until something comes or the deadline has passed. Whatever happens, the
+    /// session is told.
+    pub(crate) fn step(&mut self, session: &mut impl Machine) {
+        let left = session
+            .poll_timeout()
+            .map(|deadline| deadline.saturating_since(self.now()));
+        if left == Some(Duration::ZERO) {
+            session.handle_timeout(self.now());
+        } else if session.poll_transmit().is_none() {
+            self.read(session, left.unwrap_or(PATIENCE));
+        } else if self.unheard >= LISTEN_EVERY {
+            self.read(session, GLANCE);
+        } else {
+            self.write(session, left.unwrap_or(PATIENCE));
+        }
+    }
+
+    /// Writes what the session still has to say, if the peer takes it at once.
+    pub(crate) fn farewell(&mut self, session: &mut impl Machine) {
+        while session.poll_transmit().is_some() && self.error.is_none() {
+            let before = self.unheard;
+            self.write(session, GLANCE);
+            if self.unheard <= before {
+                return;
+            }
+        }
+    }
+
+    fn write(&mut self, session: &mut impl Machine, left: Duration) {
+        let Some(out) = session.poll_transmit() else {
+            return;
+        };
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut used = 0;
+        for (to, from) in slices.iter_mut().zip(out.slices()) {
+            *to = IoSlice::new(from);
+            used += 1;
+        }
+        let slices = slices.get(..used).unwrap_or_default();
+        let limit = Some(left.clamp(GLANCE, PATIENCE));
+        let written = match self.write_limit == limit {
+            true => Ok(()),
+            false => self.stream.set_write_timeout(limit),
+        }
+        .and_then(|()| self.stream.write_vectored(slices));
+        self.write_limit = limit;
+        match written {
+            Ok(0) => self.write_failed(session, ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                self.unheard += n;
+                session.handle_transmitted(n, self.now());
+            }
+            // The peer takes nothing: has it something to say?
+            Err(error) if is_timeout(&error) => self.read(session, GLANCE),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => self.write_failed(session, error),
+        }
+    }
+
+    fn write_failed(&mut self, session: &mut impl Machine, error: io::Error) {
+        self.error.get_or_insert(error);
+        session.handle_write_closed(self.now());
+    }
+
+    fn read(&mut self, session: &mut impl Machine, left: Duration) {
+        self.unheard = 0;
+        let limit = Some(left.clamp(GLANCE, PATIENCE));
+        let read = match self.read_limit == limit {
+            true => Ok(()),
+            false => self.stream.set_read_timeout(limit),
+        }
+        .and_then(|()| self.stream.read(&mut self.buffer));
+        self.read_limit = limit;
+        let now = self.now();
+        match read {
+            Ok(n) => session.handle_input(self.buffer.get(..n).unwrap_or_default(), now),
+            Err(error) if is_timeout(&error) => session.handle_timeout(now),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.error.get_or_insert(error);
+                session.handle_input(&[], now);
+            }
+        }
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
