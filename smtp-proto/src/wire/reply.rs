@@ -172,12 +172,14 @@ impl ReplyParser {
 
     fn check_limits(&self, more: usize) -> Result<(), ReplyParseError> {
         let line = self.partial.len() + more;
-        if line > self.limits.line {
-            Err(ReplyParseError::LineTooLong)
-        } else if self.total + line > self.limits.total {
+        // Whichever limit comes first decides, however much comes at once.
+        let room = self.limits.total.saturating_sub(self.total);
+        if line <= self.limits.line.min(room) {
+            Ok(())
+        } else if room < self.limits.line {
             Err(ReplyParseError::TooLong)
         } else {
-            Ok(())
+            Err(ReplyParseError::LineTooLong)
         }
     }
 
@@ -331,6 +333,21 @@ mod tests {
         }
         assert_eq!(result, Err(ReplyParseError::LineTooLong));
         assert!(parser.partial_line().len() <= 16 * 1024);
+    }
+
+    #[test]
+    fn c_060_the_same_limit_is_hit_for_every_split() {
+        let mut limits = ReplyLimits::default();
+        (limits.line, limits.total) = (20, 24);
+        let input = b"250-a line\r\n250 much, much longer\r\n";
+        for split in 0..input.len() {
+            let (mut first, mut second) = input.split_at(split);
+            let mut parser = ReplyParser::new(limits);
+            let result = parser
+                .parse(&mut first)
+                .and_then(|_| parser.parse(&mut second));
+            assert_eq!(result, Err(ReplyParseError::TooLong), "{split}");
+        }
     }
 
     #[test]
