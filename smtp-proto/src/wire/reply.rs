@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::{BufMut, BytesMut};
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 use nom::{
     IResult, Parser,
     branch::alt,
@@ -231,20 +231,20 @@ fn reply_line(line: &[u8]) -> IResult<&[u8], (ReplyCode, bool, &[u8])> {
     Ok((rest, (code, last, text)))
 }
 
-/// Writes a reply to `out`, each line with its code and CRLF.
+/// Writes a reply to `out`, each line with its code and CRLF. Control characters
+/// other than a tab, which a reply that was read may have, become `?`.
 pub fn encode_reply(reply: &Reply, out: &mut BytesMut) {
     let mut lines = reply.lines().peekable();
     while let Some(line) = lines.next() {
         // Writing to a buffer that grows cannot fail.
         let _ = fmt::write(out, format_args!("{}", reply.code()));
         out.put_u8(if lines.peek().is_some() { b'-' } else { b' ' });
-        out.put_slice(line);
+        out.extend(line.iter().map(|&octet| match octet {
+            0..=8 | 10..=31 | 127 => b'?',
+            _ => octet,
+        }));
         out.put_slice(CRLF);
     }
-    debug_assert_eq!(
-        memchr_iter(b'\r', out).count(),
-        memchr_iter(b'\n', out).count()
-    );
 }
 
 #[cfg(test)]
@@ -292,6 +292,13 @@ mod tests {
         let reply = one(b"250 \xff\x07\0\r\n");
         assert_eq!(reply.lines().next(), Some(&b"\xff\x07\0"[..]));
         assert!(!reply.to_string().contains('\x07'));
+    }
+
+    #[test]
+    fn s_111_a_reply_is_passed_on_without_control_characters() {
+        let mut out = BytesMut::new();
+        encode_reply(&one(b"250-a\tb\r250 c\r\r\n250 \xff\0\x7f\r\n"), &mut out);
+        assert_eq!(&out[..], b"250-a\tb?250 c?\r\n250 \xff??\r\n");
     }
 
     #[test]
