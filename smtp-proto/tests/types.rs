@@ -660,3 +660,20 @@ fn s_107_s_109_replies_that_no_server_may_send() {
     encode_reply(&Reply::new(code(250), None, "").unwrap(), &mut wire);
     assert_eq!(&wire[..], b"250 \r\n");
 }
+
+#[test]
+fn c_093_c_095_enhanced_codes_by_the_grammar() {
+    for text in ["2.0.0", "4.999.999", "5.7.708"] {
+        assert_eq!(text.parse::<EnhancedCode>().unwrap().to_string(), text);
+    }
+    for text in [
+        "", "5", "5.1", "5.1.1.1", "3.1.1", "05.1.1", "005.1.1", "5.1000.1", "5.1.1000", "5..1",
+        "5.1.", ".1.1", "+5.1.1", "5.+1.1", "5.1.1 ", "5.1.x",
+    ] {
+        assert!(text.parse::<EnhancedCode>().is_err(), "{text}");
+    }
+    // What is no code of this reply is text.
+    let mixed = reply(b"550-5.1.1 no\r\n550 4.2.2 is what it said before\r\n");
+    assert_eq!(mixed.enhanced(), EnhancedCode::new(5, 1, 1));
+    assert_eq!(mixed.text(), "no\n4.2.2 is what it said before");
+}

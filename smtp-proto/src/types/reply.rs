@@ -158,17 +158,17 @@ impl FromStr for EnhancedCode {
     type Err = ReplyError;
 
     fn from_str(text: &str) -> Result<Self, ReplyError> {
-        let number = |digits: &str| {
+        let number = |digits: &str, most: usize| {
             let plain = digits.bytes().all(|b| b.is_ascii_digit());
-            (plain && digits.len() <= 3)
+            (plain && digits.len() <= most)
                 .then(|| digits.parse::<u16>().ok())
                 .flatten()
         };
         let mut parts = text.split('.');
         let code = (|| {
-            let class = number(parts.next()?)?;
-            let subject = number(parts.next()?)?;
-            let detail = number(parts.next()?)?;
+            let class = number(parts.next()?, 1)?;
+            let subject = number(parts.next()?, 3)?;
+            let detail = number(parts.next()?, 3)?;
             Self::new(u8::try_from(class).ok()?, subject, detail)
         })();
         match (code, parts.next()) {
@@ -332,7 +332,8 @@ impl Reply {
     }
 
     /// The text for a person: without codes, an LF between two lines, octets
-    /// that are not UTF-8 replaced.
+    /// that are not UTF-8 replaced. Digits and dots of another class than the
+    /// reply are text. Control characters are as they came; printing escapes them.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -341,7 +342,7 @@ impl Reply {
                 text.push('\n');
             }
             let line = match (self.enhanced, EnhancedCode::parse_prefix(line)) {
-                (Some(_), Some((_, rest))) => rest,
+                (Some(of_reply), Some((code, rest))) if code.class == of_reply.class => rest,
                 _ => line,
             };
             text.push_str(&String::from_utf8_lossy(line));
