@@ -677,3 +677,32 @@ fn c_093_c_095_enhanced_codes_by_the_grammar() {
     assert_eq!(mixed.enhanced(), EnhancedCode::new(5, 1, 1));
     assert_eq!(mixed.text(), "no\n4.2.2 is what it said before");
 }
+
+#[test]
+fn s_105_no_reply_line_is_longer_than_512_octets() {
+    let longest = |reply: &Reply| {
+        let mut wire = BytesMut::new();
+        encode_reply(reply, &mut wire);
+        let lines = wire.split_inclusive(|&b| b == b'\n').map(<[u8]>::len);
+        lines.max().unwrap()
+    };
+    let make = |code, enhanced, text: &str| Reply::new(code, enhanced, text).unwrap();
+    let enhanced = EnhancedCode::new(5, 999, 999);
+    for octets in [1, 495, 496, 497, 506, 507, 1012, 1013, 5000] {
+        for text in ["x".repeat(octets), "a word ".repeat(octets / 7 + 1)] {
+            for reply in [
+                make(code(250), None, &text),
+                make(code(550), enhanced, &text),
+            ] {
+                assert!(longest(&reply) <= 512, "{octets}");
+                assert_eq!(reply.text().replace('\n', ""), text);
+            }
+        }
+    }
+    assert_eq!(make(code(250), None, &"x".repeat(506)).line_count(), 1);
+    assert_eq!(make(code(250), None, &"x".repeat(507)).line_count(), 2);
+    let words = make(code(250), None, &format!("{} word", "x".repeat(505)));
+    assert_eq!(words.lines().last(), Some(&b"word"[..]));
+    // A SASL challenge is one line.
+    assert_eq!(make(code(334), None, &"A".repeat(12_288)).line_count(), 1);
+}
