@@ -706,3 +706,20 @@ fn s_105_no_reply_line_is_longer_than_512_octets() {
     // A SASL challenge is one line.
     assert_eq!(make(code(334), None, &"A".repeat(12_288)).line_count(), 1);
 }
+
+#[test]
+fn c_042_a_capability_is_always_one_line() {
+    let made = Capability::Other {
+        keyword: "X\r\nSIZE".into(),
+        parameters: "0\0".into(),
+    };
+    assert_eq!(made.to_string(), "X  SIZE 0 ");
+    assert_eq!(
+        Capability::Auth(vec!["A\nB".into()]).to_string(),
+        "AUTH A B"
+    );
+    // Some servers end a line with two CRs.
+    let read = offers(b"250-mx\r\n250-PIPELINING\r\r\n250 SIZE 5\r\r\n");
+    assert!(read.has(&Capability::Pipelining));
+    assert_eq!(read.max_size(), Some(5));
+}

@@ -5,7 +5,11 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{convert::Infallible, fmt, str::FromStr};
+use core::{
+    convert::Infallible,
+    fmt::{self, Write},
+    str::FromStr,
+};
 
 use super::{grammar, reply::Reply};
 
@@ -18,7 +22,8 @@ use super::{grammar, reply::Reply};
 ///
 /// Reading never fails: a keyword that is not typed here, and a line that
 /// follows no grammar, is [`Other`](Self::Other). Keywords compare without
-/// case, spaces may be doubled.
+/// case, spaces may be doubled, and control characters count as spaces, on
+/// reading as on printing: no capability prints as more than one line.
 ///
 /// ```
 /// use smtp_proto::types::Capability;
@@ -108,7 +113,9 @@ impl Capability {
     }
 
     fn read(line: &str) -> Self {
-        let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
+        let mut words = line
+            .split(|c: char| c == ' ' || c.is_control())
+            .filter(|word| !word.is_empty());
         let first = words.next().unwrap_or_default();
         let parameters: Vec<&str> = words.collect();
         if let Some((_, plain)) = PLAIN
@@ -150,16 +157,27 @@ impl FromStr for Capability {
 
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.keyword())?;
+        write_printable(f, self.keyword())?;
         match self {
             Self::Size(Some(size)) => write!(f, " {size}"),
-            Self::Auth(mechanisms) => mechanisms.iter().try_for_each(|name| write!(f, " {name}")),
+            Self::Auth(mechanisms) => mechanisms.iter().try_for_each(|name| {
+                f.write_str(" ")?;
+                write_printable(f, name)
+            }),
             Self::Other { parameters, .. } if !parameters.is_empty() => {
-                write!(f, " {parameters}")
+                f.write_str(" ")?;
+                write_printable(f, parameters)
             }
             _ => Ok(()),
         }
     }
+}
+
+/// Writes `text`, which anybody may have put into a capability, on one line.
+fn write_printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .try_for_each(|c| f.write_char(c))
 }
 
 /// Everything that a server offers, typed where it is known, and raw.
