@@ -723,3 +723,14 @@ fn c_042_a_capability_is_always_one_line() {
     assert!(read.has(&Capability::Pipelining));
     assert_eq!(read.max_size(), Some(5));
 }
+
+/// Takes minutes if each is compared with every other.
+#[test]
+fn s_100_c_060_long_lists_take_no_time() {
+    const NUMBER: usize = 200_000;
+    let words: Vec<String> = (0..NUMBER).map(|number| format!("X{number}")).collect();
+    let parameters: Parameters = words.join(" ").parse().unwrap();
+    assert_eq!(parameters.iter().count(), NUMBER);
+    let offers: Capabilities = [Capability::Auth(words)].into_iter().collect();
+    assert_eq!(offers.auth_mechanisms().len(), NUMBER);
+}

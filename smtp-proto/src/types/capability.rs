@@ -2,6 +2,7 @@
 
 use alloc::{
     borrow::ToOwned,
+    collections::BTreeSet,
     string::{String, ToString},
     vec::Vec,
 };
@@ -263,17 +264,17 @@ impl Capabilities {
     /// server.
     #[must_use]
     pub fn auth_mechanisms(&self) -> Vec<&str> {
-        let mut mechanisms = Vec::new();
-        for capability in &self.list {
-            if let Capability::Auth(names) = capability {
-                for name in names {
-                    if !mechanisms.contains(&name.as_str()) {
-                        mechanisms.push(name.as_str());
-                    }
-                }
-            }
-        }
-        mechanisms
+        let names = self.list.iter().filter_map(|capability| match capability {
+            Capability::Auth(names) => Some(names),
+            _ => None,
+        });
+        // A server may list thousands of them: no search for each in all.
+        let mut seen = BTreeSet::new();
+        names
+            .flatten()
+            .map(String::as_str)
+            .filter(|&name| seen.insert(name))
+            .collect()
     }
 }
 
