@@ -734,3 +734,16 @@ fn s_100_c_060_long_lists_take_no_time() {
     let offers: Capabilities = [Capability::Auth(words)].into_iter().collect();
     assert_eq!(offers.auth_mechanisms().len(), NUMBER);
 }
+
+#[test]
+fn c_046_an_ipv6_address_without_its_tag_is_no_literal() {
+    for text in [
+        "[2001:db8::1]",
+        "[1:2:3:4:5:6:7:8]",
+        "[fe80::1%eth0]",
+        "[a:b]",
+    ] {
+        assert!(text.parse::<AddressLiteral>().is_err(), "{text}");
+        assert!(format!("<u@{text}>").parse::<ReversePath>().is_err());
+    }
+}
