@@ -747,3 +747,12 @@ fn c_046_an_ipv6_address_without_its_tag_is_no_literal() {
         assert!(format!("<u@{text}>").parse::<ReversePath>().is_err());
     }
 }
+
+#[test]
+fn d_9_a_label_has_no_space_and_no_dot_of_any_script() {
+    for odd in [
+        '\u{a0}', '\u{2028}', '\u{3000}', '\u{3002}', '\u{ff0e}', '\u{ff61}',
+    ] {
+        assert!(Domain::new(&format!("a{odd}b.example")).is_err(), "{odd:?}");
+    }
+}
