@@ -283,6 +283,12 @@ mod tests {
     }
 
     #[test]
+    fn s_103_a_long_command_line_is_still_a_command() {
+        let line = format!("AUTH PLAIN {}", "A".repeat(12_288));
+        assert_eq!(parsed(&line).unwrap().verb(), "AUTH");
+    }
+
+    #[test]
     fn s_035_text_behind_the_name_is_passed_over() {
         assert_eq!(printed("EHLO [192.0.2.1] foo"), "EHLO [192.0.2.1]");
         assert_eq!(printed("EHLO my_laptop"), "EHLO my_laptop");
