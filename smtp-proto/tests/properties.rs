@@ -280,6 +280,80 @@ fn read_replies(
     (replies, None, parser.partial_line().to_vec())
 }
 
+/// One reply at the start of `octets`, looking at everything at once, and what
+/// follows it. `None` if its end is not there.
+fn read_plainly(octets: &[u8], limits: ReplyLimits) -> Result<Option<PlainReply>, ReplyParseError> {
+    let mut lines = Vec::new();
+    let mut codes = Vec::new();
+    let mut at = 0;
+    while at < octets.len() {
+        let end = octets[at..].iter().position(|&b| b == b'\n');
+        let line = &octets[at..end.map_or(octets.len(), |end| at + end + 1)];
+        let room = limits.total - at;
+        if line.len() > room.min(limits.line) {
+            return Err(if room < limits.line {
+                ReplyParseError::TooLong
+            } else {
+                ReplyParseError::LineTooLong
+            });
+        }
+        if end.is_none() {
+            break;
+        }
+        if lines.len() == limits.lines {
+            return Err(ReplyParseError::TooManyLines);
+        }
+        at += line.len();
+        let line = line.strip_suffix(b"\n").unwrap();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (code, last, text) = match line {
+            [a, b, c] => ([*a, *b, *c], true, &[][..]),
+            [a, b, c, b' ' | b'\t', text @ ..] => ([*a, *b, *c], true, text),
+            [a, b, c, b'-', text @ ..] => ([*a, *b, *c], false, text),
+            _ => return Err(ReplyParseError::Malformed(line.to_vec())),
+        };
+        if !code.iter().all(u8::is_ascii_digit) {
+            return Err(ReplyParseError::Malformed(line.to_vec()));
+        }
+        codes.push(code);
+        lines.push(text.to_vec());
+        if last {
+            let mixed = codes.iter().any(|other| *other != code);
+            let code = String::from_utf8(code.to_vec()).unwrap();
+            return Ok(Some((code, mixed, lines, at)));
+        }
+    }
+    Ok(None)
+}
+
+/// The code, whether another stood beside it, the lines, and the length.
+type PlainReply = (String, bool, Vec<Vec<u8>>, usize);
+
+/// Compares what was read from `octets` with the plain way to read them.
+fn assert_read(
+    octets: &[u8],
+    limits: ReplyLimits,
+    replies: &[Reply],
+    error: Option<&ReplyParseError>,
+) {
+    let mut rest = octets;
+    for reply in replies {
+        let (code, mixed, lines, length) = read_plainly(rest, limits).unwrap().unwrap();
+        assert_eq!(reply.code().to_string(), code);
+        assert_eq!(reply.is_mixed(), mixed);
+        assert!(reply.lines().eq(lines.iter().map(Vec::as_slice)));
+        rest = &rest[length..];
+    }
+    match (read_plainly(rest, limits), error) {
+        (Ok(None), None) => {}
+        (Err(ReplyParseError::Malformed(line)), Some(ReplyParseError::Malformed(sample))) => {
+            assert!(line.starts_with(sample));
+            assert_eq!(sample.len(), line.len().min(ReplyParseError::SAMPLE_LEN));
+        }
+        (expected, error) => assert_eq!(expected.as_ref().err(), error),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4 * config().cases, ..config() })]
 
@@ -297,6 +371,7 @@ proptest! {
         tight.total = total;
         for limits in [tight, ReplyLimits::default()] {
             let whole = read_replies(&[&octets], limits);
+            assert_read(&octets, limits, &whole.0, whole.1.as_ref());
             prop_assert_eq!(&read_replies(&pieces(&octets, &cuts), limits), &whole);
             prop_assert_eq!(&read_replies(&pieces(&octets, &[1]), limits), &whole);
         }
