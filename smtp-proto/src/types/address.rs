@@ -186,7 +186,7 @@ impl Mailbox {
     /// Reads a mailbox at the start of `text`, and returns what follows it.
     /// The end is found by parsing, since a quoted local part may hold `@` and
     /// `>`.
-    pub(super) fn parse_prefix(text: &str) -> Result<(&str, Self), AddressError> {
+    pub(crate) fn parse_prefix(text: &str) -> Result<(&str, Self), AddressError> {
         let (rest, local_part) = grammar::local_part
             .parse(text)
             .map_err(|_| AddressError::LocalPart)?;

@@ -2,10 +2,15 @@
 
 use alloc::{
     borrow::ToOwned,
+    collections::BTreeSet,
     string::{String, ToString},
     vec::Vec,
 };
-use core::{convert::Infallible, fmt, str::FromStr};
+use core::{
+    convert::Infallible,
+    fmt::{self, Write},
+    str::FromStr,
+};
 
 use super::{grammar, reply::Reply};
 
@@ -18,7 +23,8 @@ use super::{grammar, reply::Reply};
 ///
 /// Reading never fails: a keyword that is not typed here, and a line that
 /// follows no grammar, is [`Other`](Self::Other). Keywords compare without
-/// case, spaces may be doubled.
+/// case, spaces may be doubled, and control characters count as spaces, on
+/// reading as on printing: no capability prints as more than one line.
 ///
 /// ```
 /// use smtp_proto::types::Capability;
@@ -108,7 +114,9 @@ impl Capability {
     }
 
     fn read(line: &str) -> Self {
-        let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
+        let mut words = line
+            .split(|c: char| c == ' ' || c.is_control())
+            .filter(|word| !word.is_empty());
         let first = words.next().unwrap_or_default();
         let parameters: Vec<&str> = words.collect();
         if let Some((_, plain)) = PLAIN
@@ -150,16 +158,27 @@ impl FromStr for Capability {
 
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.keyword())?;
+        write_printable(f, self.keyword())?;
         match self {
             Self::Size(Some(size)) => write!(f, " {size}"),
-            Self::Auth(mechanisms) => mechanisms.iter().try_for_each(|name| write!(f, " {name}")),
+            Self::Auth(mechanisms) => mechanisms.iter().try_for_each(|name| {
+                f.write_str(" ")?;
+                write_printable(f, name)
+            }),
             Self::Other { parameters, .. } if !parameters.is_empty() => {
-                write!(f, " {parameters}")
+                f.write_str(" ")?;
+                write_printable(f, parameters)
             }
             _ => Ok(()),
         }
     }
+}
+
+/// Writes `text`, which anybody may have put into a capability, on one line.
+fn write_printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .try_for_each(|c| f.write_char(c))
 }
 
 /// Everything that a server offers, typed where it is known, and raw.
@@ -245,17 +264,17 @@ impl Capabilities {
     /// server.
     #[must_use]
     pub fn auth_mechanisms(&self) -> Vec<&str> {
-        let mut mechanisms = Vec::new();
-        for capability in &self.list {
-            if let Capability::Auth(names) = capability {
-                for name in names {
-                    if !mechanisms.contains(&name.as_str()) {
-                        mechanisms.push(name.as_str());
-                    }
-                }
-            }
-        }
-        mechanisms
+        let names = self.list.iter().filter_map(|capability| match capability {
+            Capability::Auth(names) => Some(names),
+            _ => None,
+        });
+        // A server may list thousands of them: no search for each in all.
+        let mut seen = BTreeSet::new();
+        names
+            .flatten()
+            .map(String::as_str)
+            .filter(|&name| seen.insert(name))
+            .collect()
     }
 }
 

@@ -170,7 +170,7 @@ impl Argument {
     /// Checks the text. White space around it is not part of it.
     ///
     /// # Errors
-    /// [`CommandTextError`] if it is empty, longer than 500 octets, or has a
+    /// [`CommandTextError`] if it is empty, longer than 505 octets, or has a
     /// control character.
     pub fn new(text: &str) -> Result<Self, CommandTextError> {
         let text = text.trim_matches(' ');
@@ -295,6 +295,9 @@ impl RawCommand {
     /// that changes the state of a session or has a request of its own.
     pub fn new(line: &str) -> Result<Self, CommandTextError> {
         let raw = Self::parse(line)?;
+        if raw.0.len() > MAX_TEXT {
+            return Err(CommandTextError::TooLong);
+        }
         if Self::RESERVED
             .iter()
             .any(|verb| verb.eq_ignore_ascii_case(raw.verb()))
@@ -304,14 +307,12 @@ impl RawCommand {
         Ok(raw)
     }
 
-    /// As [`new`](Self::new), for a line that was received: any verb.
+    /// As [`new`](Self::new), for a line that was received: any verb, and any
+    /// length, which was bounded when the line was framed. `AUTH` may be long.
     pub(crate) fn parse(line: &str) -> Result<Self, CommandTextError> {
         let line = line.trim_end_matches(' ');
         if line.is_empty() {
             return Err(CommandTextError::Empty);
-        }
-        if line.len() > MAX_TEXT {
-            return Err(CommandTextError::TooLong);
         }
         if !line.chars().all(grammar::is_local_char) {
             return Err(CommandTextError::Character);
@@ -332,7 +333,8 @@ impl RawCommand {
     /// What follows the verb, if anything does.
     #[must_use]
     pub fn argument(&self) -> Option<&str> {
-        self.0.split_once(' ').map(|(_, argument)| argument.trim())
+        let (_, argument) = self.0.split_once(' ')?;
+        Some(argument.trim_start_matches(' '))
     }
 }
 

@@ -125,6 +125,7 @@ impl fmt::Display for Domain {
 ///
 /// let literal: AddressLiteral = "[IPv6:2001:db8::1]".parse()?;
 /// assert_eq!(literal.to_string(), "[IPv6:2001:db8::1]");
+/// assert!("[2001:db8::1]".parse::<AddressLiteral>().is_err());
 /// # Ok::<(), smtp_proto::types::DomainError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -167,7 +168,10 @@ impl AddressLiteral {
             return content.parse().ok().map(Self::V6);
         }
         let ldh = tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        let fits = ldh && !tag.is_empty() && !tag.ends_with('-') && !content.is_empty();
+        // What looks like the first group of an address is one: its tag was
+        // left out.
+        let group = tag.len() <= 4 && tag.bytes().all(|b| b.is_ascii_hexdigit());
+        let fits = ldh && !group && !tag.ends_with('-') && !content.is_empty();
         fits.then(|| {
             Self::General(GeneralLiteral {
                 tag: tag.to_owned(),

@@ -45,9 +45,12 @@ pub(crate) fn is_local_char(c: char) -> bool {
     matches!(c, ' '..='~') || is_non_ascii(c)
 }
 
-/// `Let-dig`, with the letters of U-labels.
+/// `Let-dig`, with the letters of U-labels. What IDNA allows in them takes large
+/// tables to tell; but no white space, and none of the dots that IDNA takes for
+/// a full stop (RFC 3490 section 3.1), or one label could be read as two.
 fn is_let_dig(c: char) -> bool {
-    c.is_ascii_alphanumeric() || is_non_ascii(c)
+    let dot = matches!(c, '\u{3002}' | '\u{ff0e}' | '\u{ff61}');
+    c.is_ascii_alphanumeric() || is_non_ascii(c) && !dot && !c.is_whitespace()
 }
 
 /// `esmtp-value` of RFC 5321 section 4.1.2, with `UTF8-non-ascii`.

@@ -1,9 +1,10 @@
 //! Values of the protocol, valid by construction.
 //!
-//! Every type here has private fields and a checked constructor, prints itself
-//! in the form the wire has, and parses that form back to an equal value. No
-//! value can hold a CR, LF or NUL, so no command line that is made of them can
-//! be split in two by its contents.
+//! What commands are made of has private fields and a checked constructor, prints
+//! itself in the form the wire has, and parses that form back to an equal value.
+//! No such value can hold a CR, LF or NUL, so no command line can be split in two
+//! by its contents. A [`Reply`] keeps what came, and a [`Capability`] what was put
+//! in; both lose control characters on their way to the wire.
 
 mod address;
 mod capability;

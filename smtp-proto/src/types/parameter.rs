@@ -1,6 +1,7 @@
 //! The parameters of MAIL and RCPT (RFC 5321 section 4.1.2).
 
 use alloc::{
+    collections::BTreeSet,
     string::{String, ToString},
     vec::Vec,
 };
@@ -269,11 +270,17 @@ impl FromStr for Parameters {
 
     /// Reads parameters with spaces between them.
     fn from_str(text: &str) -> Result<Self, ParameterError> {
-        let mut parameters = Self::new();
+        let mut parameters = Vec::new();
+        // A client may send thousands of them: no search for each in all.
+        let mut seen = BTreeSet::new();
         for word in text.split(' ').filter(|word| !word.is_empty()) {
-            parameters.push(word.parse()?)?;
+            let parameter: Parameter = word.parse()?;
+            if !seen.insert(parameter.keyword.to_ascii_uppercase()) {
+                return Err(ParameterError::Duplicate(parameter.keyword));
+            }
+            parameters.push(parameter);
         }
-        Ok(parameters)
+        Ok(Self(parameters))
     }
 }
 

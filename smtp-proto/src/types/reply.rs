@@ -1,7 +1,7 @@
 //! Replies, their codes and enhanced status codes (RFC 5321 section 4.2, RFC
 //! 2034, RFC 3463).
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
 
 use bytes::Bytes;
@@ -158,17 +158,17 @@ impl FromStr for EnhancedCode {
     type Err = ReplyError;
 
     fn from_str(text: &str) -> Result<Self, ReplyError> {
-        let number = |digits: &str| {
+        let number = |digits: &str, most: usize| {
             let plain = digits.bytes().all(|b| b.is_ascii_digit());
-            (plain && digits.len() <= 3)
+            (plain && digits.len() <= most)
                 .then(|| digits.parse::<u16>().ok())
                 .flatten()
         };
         let mut parts = text.split('.');
         let code = (|| {
-            let class = number(parts.next()?)?;
-            let subject = number(parts.next()?)?;
-            let detail = number(parts.next()?)?;
+            let class = number(parts.next()?, 1)?;
+            let subject = number(parts.next()?, 3)?;
+            let detail = number(parts.next()?, 3)?;
             Self::new(u8::try_from(class).ok()?, subject, detail)
         })();
         match (code, parts.next()) {
@@ -208,6 +208,26 @@ impl fmt::Display for ReplyError {
 
 impl core::error::Error for ReplyError {}
 
+/// What a reply line of 512 octets has room for, with its code, its separator
+/// and its CRLF.
+const MAX_LINE_TEXT: usize = 506;
+
+/// Cuts a line of US-ASCII into pieces of at most `room` octets, behind a space
+/// where there is one.
+fn fold(line: &str, room: usize) -> impl Iterator<Item = &str> {
+    let mut rest = Some(line);
+    core::iter::from_fn(move || {
+        let line = rest.take()?;
+        if line.len() <= room {
+            return Some(line);
+        }
+        let space = line.get(..room).and_then(|piece| piece.rfind(' '));
+        let (piece, behind) = line.split_at(space.map_or(room, |space| space + 1));
+        rest = Some(behind);
+        Some(piece)
+    })
+}
+
 /// One reply, of one line or several.
 ///
 /// ```text
@@ -240,7 +260,9 @@ pub struct Reply {
 
 impl Reply {
     /// Makes a reply as a server would send it: a line for each line of `text`,
-    /// each begun with the enhanced code if there is one.
+    /// each begun with the enhanced code if there is one. A line that would have
+    /// more than 512 octets (RFC 5321 section 4.5.3.1.5) goes on in another one,
+    /// but for a 334, whose text is a SASL challenge.
     ///
     /// # Errors
     /// [`ReplyError`] if the code is not 200 to 599, the enhanced code has not
@@ -260,15 +282,18 @@ impl Reply {
         if !text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\n')) {
             return Err(ReplyError::Text);
         }
+        let prefix = enhanced.map_or_else(String::new, |enhanced| format!("{enhanced} "));
+        let room = match code.get() {
+            334 => usize::MAX,
+            _ => MAX_LINE_TEXT - prefix.len(),
+        };
         let mut lines = String::new();
-        for (index, line) in text.split('\n').enumerate() {
+        let folded = text.split('\n').flat_map(|line| fold(line, room));
+        for (index, line) in folded.enumerate() {
             if index > 0 {
                 lines.push('\n');
             }
-            if let Some(enhanced) = enhanced {
-                // Writing to a string cannot fail.
-                let _ = fmt::write(&mut lines, format_args!("{enhanced} "));
-            }
+            lines.push_str(&prefix);
             lines.push_str(line);
         }
         Ok(Self::from_lines(code, lines.into_bytes(), false))
@@ -332,7 +357,8 @@ impl Reply {
     }
 
     /// The text for a person: without codes, an LF between two lines, octets
-    /// that are not UTF-8 replaced.
+    /// that are not UTF-8 replaced. Digits and dots of another class than the
+    /// reply are text. Control characters are as they came; printing escapes them.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -341,7 +367,7 @@ impl Reply {
                 text.push('\n');
             }
             let line = match (self.enhanced, EnhancedCode::parse_prefix(line)) {
-                (Some(_), Some((_, rest))) => rest,
+                (Some(of_reply), Some((code, rest))) if code.class == of_reply.class => rest,
                 _ => line,
             };
             text.push_str(&String::from_utf8_lossy(line));

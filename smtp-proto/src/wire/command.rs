@@ -7,7 +7,7 @@ use memchr::memchr2;
 
 use super::CRLF;
 use crate::types::{
-    AddressError, Argument, Command, ForwardPath, HelloName, ParameterError, Parameters,
+    AddressError, Argument, Command, ForwardPath, HelloName, Mailbox, ParameterError, Parameters,
     RawCommand, ReversePath,
 };
 
@@ -163,20 +163,19 @@ impl PathError {
     }
 }
 
-fn path_and_parameters<P: core::str::FromStr<Err = AddressError>>(
+fn path_and_parameters<P: From<Mailbox>>(
     text: &str,
     lenient: bool,
     parse_prefix: fn(&str) -> Result<(&str, P), AddressError>,
 ) -> Result<(P, Parameters), PathError> {
-    if !text.starts_with('<') {
-        if !lenient || text.is_empty() {
-            return Err(PathError::Other(CommandSyntaxError::Argument));
-        }
-        let (path, rest) = text.split_once(' ').unwrap_or((text, ""));
-        let path = path.parse().map_err(PathError::Address)?;
-        return Ok((path, parameters(rest)?));
-    }
-    let (rest, path) = parse_prefix(text).map_err(PathError::Address)?;
+    let parsed = if text.starts_with('<') {
+        parse_prefix(text)
+    } else if lenient && !text.is_empty() {
+        Mailbox::parse_prefix(text).map(|(rest, mailbox)| (rest, P::from(mailbox)))
+    } else {
+        return Err(PathError::Other(CommandSyntaxError::Argument));
+    };
+    let (rest, path) = parsed.map_err(PathError::Address)?;
     if !rest.is_empty() && !rest.starts_with(' ') {
         return Err(PathError::Address(AddressError::Path));
     }
@@ -249,6 +248,8 @@ mod tests {
             assert!(parse_command_lenient(line.as_bytes()).is_ok(), "{line}");
         }
         assert!(parse_command_lenient(b"MAIL FROM: ").is_err());
+        let quoted = parse_command_lenient(b"MAIL FROM:\"a b>\"@c SIZE=1").unwrap();
+        assert_eq!(quoted.to_string(), "MAIL FROM:<\"a b>\"@c> SIZE=1");
     }
 
     #[test]
@@ -279,6 +280,12 @@ mod tests {
             parse_command(b"\xff\xfe\x80"),
             Err(CommandSyntaxError::Verb)
         );
+    }
+
+    #[test]
+    fn s_103_a_long_command_line_is_still_a_command() {
+        let line = format!("AUTH PLAIN {}", "A".repeat(12_288));
+        assert_eq!(parsed(&line).unwrap().verb(), "AUTH");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::{BufMut, BytesMut};
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 use nom::{
     IResult, Parser,
     branch::alt,
@@ -172,12 +172,14 @@ impl ReplyParser {
 
     fn check_limits(&self, more: usize) -> Result<(), ReplyParseError> {
         let line = self.partial.len() + more;
-        if line > self.limits.line {
-            Err(ReplyParseError::LineTooLong)
-        } else if self.total + line > self.limits.total {
+        // Whichever limit comes first decides, however much comes at once.
+        let room = self.limits.total.saturating_sub(self.total);
+        if line <= self.limits.line.min(room) {
+            Ok(())
+        } else if room < self.limits.line {
             Err(ReplyParseError::TooLong)
         } else {
-            Ok(())
+            Err(ReplyParseError::LineTooLong)
         }
     }
 
@@ -229,20 +231,20 @@ fn reply_line(line: &[u8]) -> IResult<&[u8], (ReplyCode, bool, &[u8])> {
     Ok((rest, (code, last, text)))
 }
 
-/// Writes a reply to `out`, each line with its code and CRLF.
+/// Writes a reply to `out`, each line with its code and CRLF. Control characters
+/// other than a tab, which a reply that was read may have, become `?`.
 pub fn encode_reply(reply: &Reply, out: &mut BytesMut) {
     let mut lines = reply.lines().peekable();
     while let Some(line) = lines.next() {
         // Writing to a buffer that grows cannot fail.
         let _ = fmt::write(out, format_args!("{}", reply.code()));
         out.put_u8(if lines.peek().is_some() { b'-' } else { b' ' });
-        out.put_slice(line);
+        out.extend(line.iter().map(|&octet| match octet {
+            0..=8 | 10..=31 | 127 => b'?',
+            _ => octet,
+        }));
         out.put_slice(CRLF);
     }
-    debug_assert_eq!(
-        memchr_iter(b'\r', out).count(),
-        memchr_iter(b'\n', out).count()
-    );
 }
 
 #[cfg(test)]
@@ -293,6 +295,13 @@ mod tests {
     }
 
     #[test]
+    fn s_111_a_reply_is_passed_on_without_control_characters() {
+        let mut out = BytesMut::new();
+        encode_reply(&one(b"250-a\tb\r250 c\r\r\n250 \xff\0\x7f\r\n"), &mut out);
+        assert_eq!(&out[..], b"250-a\tb?250 c?\r\n250 \xff??\r\n");
+    }
+
+    #[test]
     fn c_093_c_095_enhanced_codes() {
         let enhanced = |input| one(input).enhanced().map(|code| code.to_string());
         assert_eq!(enhanced(b"550 5.1.1 no\r\n").as_deref(), Some("5.1.1"));
@@ -331,6 +340,21 @@ mod tests {
         }
         assert_eq!(result, Err(ReplyParseError::LineTooLong));
         assert!(parser.partial_line().len() <= 16 * 1024);
+    }
+
+    #[test]
+    fn c_060_the_same_limit_is_hit_for_every_split() {
+        let mut limits = ReplyLimits::default();
+        (limits.line, limits.total) = (20, 24);
+        let input = b"250-a line\r\n250 much, much longer\r\n";
+        for split in 0..input.len() {
+            let (mut first, mut second) = input.split_at(split);
+            let mut parser = ReplyParser::new(limits);
+            let result = parser
+                .parse(&mut first)
+                .and_then(|_| parser.parse(&mut second));
+            assert_eq!(result, Err(ReplyParseError::TooLong), "{split}");
+        }
     }
 
     #[test]
