@@ -145,7 +145,7 @@ mod tests {
         clock.tell(at(10), Wait::Command(0));
         assert_eq!(clock.deadline(), None);
         clock.tell(at(20), Wait::Closing);
-        clock.tell(at(0), Wait::Closing);
-        assert_eq!(clock.deadline(), Some(at(50)));
+        clock.tell(at(0), Wait::Output(0));
+        assert_eq!(clock.deadline(), Some(at(320)));
     }
 }

@@ -4,7 +4,9 @@ use super::question::{Data, Expand, Hello, Mail, Message, Rcpt, Verify};
 
 /// What a session tells and asks. The questions are values that take an answer;
 /// one that is dropped without is asked again, and meanwhile nothing that the
-/// client sent is looked at.
+/// client sent is looked at. (So whoever drops one and polls on at once goes
+/// round in circles. No question that a later version adds is asked unless the
+/// [`Config`](super::Config) says so.)
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
