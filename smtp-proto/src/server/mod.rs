@@ -1,1 +1,83 @@
-//! The server side.
+//! The server side: a [`Session`] takes the octets that a client sends, asks the
+//! application what it cannot know, and makes the replies.
+//!
+//! A driver gives it octets and time, and does what it says. This one serves a
+//! client that has sent everything already:
+//!
+//! ```
+//! use smtp_proto::{Instant, server::{Config, Event, Rejection, Session}};
+//!
+//! let mut input = &b"EHLO client.example.org\r\n\
+//!     MAIL FROM:<alice@example.org>\r\n\
+//!     RCPT TO:<nobody@example.net>\r\n\
+//!     RCPT TO:<bob@example.net>\r\n\
+//!     DATA\r\n\
+//!     ..hello\r\n\
+//!     .\r\n\
+//!     QUIT\r\n"[..];
+//! let (mut output, mut spool) = (Vec::new(), Vec::new());
+//!
+//! let config = Config::new("mx.example.net".parse()?)?;
+//! let mut session = Session::new(config, Instant::ORIGIN);
+//! 'connection: loop {
+//!     while let Some(event) = session.poll_event()? {
+//!         match event {
+//!             Event::Hello(hello) => hello.accept(),
+//!             Event::Mail(mail) => mail.accept(),
+//!             Event::Rcpt(rcpt) if rcpt.path().to_string() == "<bob@example.net>" => rcpt.accept(),
+//!             Event::Rcpt(rcpt) => rcpt.reject(&Rejection::no_such_user()),
+//!             Event::Data(data) => data.accept(),
+//!             Event::Content(slice) => spool.extend_from_slice(slice),
+//!             Event::Message(message) => message.accept_with("stored as 7Q1"),
+//!             Event::Discarded(_) => spool.clear(),
+//!             Event::Closed => break 'connection,
+//!             _ => {}
+//!         }
+//!     }
+//!     if let Some(transmit) = session.poll_transmit() {
+//!         // `write_vectored`, which may take less than all of it.
+//!         let n = transmit.slices().next().map_or(0, |slice| {
+//!             output.extend_from_slice(slice);
+//!             slice.len()
+//!         });
+//!         session.handle_transmitted(n, Instant::ORIGIN);
+//!         continue;
+//!     }
+//!     // `read`, until `session.poll_timeout()`.
+//!     session.handle_input(input, Instant::ORIGIN);
+//!     input = &[];
+//! }
+//! assert_eq!(spool, b".hello\r\n");
+//! assert!(output.ends_with(b"250 2.0.0 stored as 7Q1\r\n221 2.0.0 mx.example.net bye\r\n"));
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! An application that has to think about an answer drops the question, and the
+//! driver calls [`Session::poll_event`] again once it knows: it gets the same
+//! question. No deadline runs meanwhile, and what the client sends is kept, up to
+//! a limit.
+
+mod clock;
+mod command;
+mod config;
+mod content;
+mod dialogue;
+mod envelope;
+mod error;
+mod event;
+mod input;
+mod question;
+mod received;
+mod reply;
+mod session;
+mod state;
+
+pub use config::{Config, LoneLineEndings, Timeouts};
+pub use envelope::{Envelope, Recipient};
+pub use error::{ConfigError, Error};
+pub use event::{Discarded, Event};
+pub use question::{Data, Expand, Hello, Mail, Message, Rcpt, Verify};
+pub use received::{Date, Received, ReturnPath};
+pub use reply::Rejection;
+pub use session::Session;
+pub use state::{State, state_diagram};

@@ -1,0 +1,266 @@
+//! What to do about each command: answer it at once, or ask the application.
+
+use memchr::memmem;
+
+use super::{
+    dialogue::Dialogue,
+    envelope::{Envelope, Recipient},
+    event::Discarded,
+    question::Asked,
+    reply::{self, Fixed},
+    state::{State, Trigger},
+};
+use crate::{
+    types::{
+        AddressLiteral, Argument, BodyType, Command, ForwardPath, Host, Mailbox, Parameters,
+        RawCommand, ReversePath,
+    },
+    wire::{self, CommandSyntaxError},
+};
+
+/// Commands that RFCs define, and this server does not implement: 502, where an
+/// unknown one gets 500 (RFC 5321 section 4.2.4).
+const NOT_IMPLEMENTED: [&str; 15] = [
+    "ATRN", "AUTH", "BDAT", "BURL", "ETRN", "LHLO", "SAML", "SEND", "SOML", "STARTTLS", "TURN",
+    "XCLIENT", "XFORWARD", "VERB", "ONEX",
+];
+
+/// The methods of HTTP (RFC 9110 section 9). A browser can be made to send
+/// requests with mail commands in their body; the first line gives it away.
+const HTTP: [&[u8]; 9] = [
+    b"CONNECT", b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"POST", b"PUT", b"TRACE",
+];
+
+/// The first octet of a TLS handshake record (RFC 8446 section 5.1), from a
+/// client that expects TLS before anything else.
+pub(super) const TLS_HANDSHAKE: u8 = 0x16;
+
+impl Dialogue {
+    /// Deals with one command line, given without its CRLF. Returns what to ask
+    /// before it can be answered.
+    pub(super) fn command(&mut self, line: &[u8]) -> Option<Asked> {
+        self.transcript.command(line);
+        self.count_command();
+        if self.commands() == 1 && is_http(line) {
+            self.abort(reply::NOT_SMTP, Discarded::TooManyErrors);
+            return None;
+        }
+        let parsed = if self.config.lenient_paths {
+            wire::parse_command_lenient(line)
+        } else {
+            wire::parse_command(line)
+        };
+        let decided = match parsed {
+            Ok(command) => self.decide(command),
+            Err(_) if self.state() == State::Refused => Err(reply::NO_SERVICE),
+            Err(error) => Err(syntax_error(&error, line)),
+        };
+        decided.unwrap_or_else(|reply| {
+            self.fail(reply);
+            None
+        })
+    }
+
+    /// An `Err` is the reply to a command that should not have been sent.
+    fn decide(&mut self, command: Command) -> Result<Option<Asked>, Fixed> {
+        let trigger = trigger(&command);
+        if self.state().after(trigger).is_none() {
+            return Err(out_of_sequence(self.state(), trigger));
+        }
+        match command {
+            Command::Ehlo(name) => Ok(Some(Asked::Hello {
+                name,
+                extended: true,
+            })),
+            Command::Helo(name) => Ok(Some(Asked::Hello {
+                name,
+                extended: false,
+            })),
+            Command::Mail {
+                reverse_path,
+                parameters,
+            } => self.mail(reverse_path, parameters),
+            Command::Rcpt {
+                forward_path,
+                parameters,
+            } => self.rcpt(forward_path, parameters),
+            Command::Data => Ok(Some(Asked::Data)),
+            Command::Rset => {
+                self.reply(&reply::RESET.reply());
+                self.move_on(trigger, Discarded::Reset);
+                Ok(None)
+            }
+            Command::Quit => {
+                self.reply(&reply::BYE.about(&self.config.host));
+                self.move_on(trigger, Discarded::Quit);
+                Ok(None)
+            }
+            Command::Noop(_) => self.done(reply::NOOP),
+            Command::Help(_) => self.done(reply::HELP),
+            Command::Vrfy(argument) => {
+                let argument = self.inquiry(argument)?;
+                if !self.config.ask_verify {
+                    return self.done(reply::CANNOT_VERIFY);
+                }
+                Ok(Some(Asked::Verify(argument)))
+            }
+            Command::Expn(argument) => {
+                if !self.config.ask_expand {
+                    return Err(reply::NOT_IMPLEMENTED);
+                }
+                self.inquiry(argument)
+                    .map(|argument| Some(Asked::Expand(argument)))
+            }
+            Command::Extension(raw) => Err(unknown(&raw)),
+        }
+    }
+
+    fn done(&mut self, reply: Fixed) -> Result<Option<Asked>, Fixed> {
+        self.reply(&reply.reply());
+        Ok(None)
+    }
+
+    fn mail(
+        &mut self,
+        reverse_path: ReversePath,
+        parameters: Parameters,
+    ) -> Result<Option<Asked>, Fixed> {
+        self.check_mail_parameters(&parameters)?;
+        let envelope = Envelope::new(reverse_path, parameters);
+        if let Some(mailbox) = envelope.reverse_path().mailbox() {
+            self.check_address(mailbox, envelope.is_smtputf8(), reply::BAD_SENDER)?;
+        }
+        let max = self.config.max_message_size;
+        match envelope.size().zip(max) {
+            // No mistake: only this server's limit is too low for it.
+            Some((size, max)) if size > max => self.done(reply::TOO_LARGE),
+            _ => Ok(Some(Asked::Mail(envelope))),
+        }
+    }
+
+    fn rcpt(&mut self, path: ForwardPath, parameters: Parameters) -> Result<Option<Asked>, Fixed> {
+        if !parameters.is_empty() {
+            return Err(reply::UNKNOWN_PARAMETER);
+        }
+        if let Some(mailbox) = path.mailbox() {
+            self.check_address(mailbox, self.envelope().is_smtputf8(), reply::BAD_RECIPIENT)?;
+        }
+        if self.envelope().recipients().len() >= self.config.max_recipients {
+            return self.done(reply::TOO_MANY_RECIPIENTS);
+        }
+        Ok(Some(Asked::Rcpt(Recipient { path, parameters })))
+    }
+
+    /// Exactly the parameters of what EHLO listed, and none behind HELO.
+    fn check_mail_parameters(&self, parameters: &Parameters) -> Result<(), Fixed> {
+        for parameter in parameters.iter() {
+            let keyword = parameter.keyword();
+            let offered = [
+                ("SIZE", true),
+                ("BODY", self.config.offers_eight_bit()),
+                ("SMTPUTF8", self.config.smtputf8),
+            ]
+            .iter()
+            .any(|(known, offered)| *offered && known.eq_ignore_ascii_case(keyword));
+            if !offered || !self.is_extended() {
+                return Err(reply::UNKNOWN_PARAMETER);
+            }
+        }
+        parameters.size().map_err(|_| reply::BAD_PARAMETER)?;
+        let body = parameters.body().map_err(|_| reply::BAD_PARAMETER)?;
+        let flag = parameters.get("SMTPUTF8");
+        if body == Some(BodyType::BinaryMime) || flag.is_some_and(|flag| flag.value().is_some()) {
+            return Err(reply::BAD_PARAMETER);
+        }
+        Ok(())
+    }
+
+    /// Addresses that are well-formed and yet cannot be taken: those of RFC
+    /// 6531 outside a transaction that has said `SMTPUTF8`, and literals of a
+    /// kind that nobody has defined.
+    fn check_address(&self, mailbox: &Mailbox, smtputf8: bool, bad: Fixed) -> Result<(), Fixed> {
+        if !mailbox.is_ascii() && !smtputf8 {
+            let offered = self.config.smtputf8 && self.is_extended();
+            return Err(if offered { reply::NEEDS_SMTPUTF8 } else { bad });
+        }
+        match mailbox.host() {
+            Host::Literal(AddressLiteral::General(_)) => Err(bad),
+            _ => Ok(()),
+        }
+    }
+
+    /// The argument of VRFY or EXPN, without the `SMTPUTF8` that RFC 6531
+    /// section 3.7.4.2 allows behind it.
+    fn inquiry(&self, argument: Argument) -> Result<Argument, Fixed> {
+        if self.config.smtputf8 && self.is_extended() {
+            let split = argument.as_str().rsplit_once(' ');
+            return match split.filter(|(_, last)| last.eq_ignore_ascii_case("SMTPUTF8")) {
+                Some((text, _)) => Argument::new(text).map_err(|_| reply::BAD_ARGUMENT),
+                None => Ok(argument),
+            };
+        }
+        if argument.as_str().is_ascii() {
+            Ok(argument)
+        } else {
+            Err(reply::BAD_ARGUMENT)
+        }
+    }
+}
+
+fn trigger(command: &Command) -> Trigger {
+    match command {
+        Command::Ehlo(_) | Command::Helo(_) => Trigger::Hello,
+        Command::Mail { .. } => Trigger::Mail,
+        Command::Rcpt { .. } => Trigger::Rcpt,
+        Command::Data => Trigger::Data,
+        Command::Rset => Trigger::Rset,
+        Command::Quit => Trigger::Quit,
+        _ => Trigger::Other,
+    }
+}
+
+/// 503, with what should have come instead.
+fn out_of_sequence(state: State, trigger: Trigger) -> Fixed {
+    match (state, trigger) {
+        (State::Refused, _) => reply::NO_SERVICE,
+        (State::Greeted, _) => reply::NO_HELLO,
+        (State::Mail | State::Recipients, Trigger::Mail) => reply::NESTED_MAIL,
+        (State::Mail, Trigger::Data) => reply::NO_RECIPIENTS,
+        (State::Ready, _) => reply::NO_MAIL,
+        _ => reply::OUT_OF_SEQUENCE,
+    }
+}
+
+fn syntax_error(error: &CommandSyntaxError, line: &[u8]) -> Fixed {
+    // The grammar of RFC 5321 has `""` as a local part by an oversight (erratum
+    // 5414): a client that sends it is told that it is the address.
+    let empty = || memmem::find(line, b"<\"\"@").is_some();
+    match error {
+        CommandSyntaxError::LineEnd => reply::BROKEN_LINE,
+        CommandSyntaxError::Argument => reply::BAD_ARGUMENT,
+        CommandSyntaxError::ReversePath(_) if empty() => reply::EMPTY_SENDER,
+        CommandSyntaxError::ReversePath(_) => reply::BAD_SENDER,
+        CommandSyntaxError::ForwardPath(_) if empty() => reply::EMPTY_RECIPIENT,
+        CommandSyntaxError::ForwardPath(_) => reply::BAD_RECIPIENT,
+        CommandSyntaxError::Parameter(_) => reply::BAD_PARAMETER,
+        _ => reply::UNKNOWN_COMMAND,
+    }
+}
+
+fn unknown(raw: &RawCommand) -> Fixed {
+    let known = NOT_IMPLEMENTED
+        .iter()
+        .any(|verb| verb.eq_ignore_ascii_case(raw.verb()));
+    if known {
+        reply::NOT_IMPLEMENTED
+    } else {
+        reply::UNKNOWN_COMMAND
+    }
+}
+
+fn is_http(line: &[u8]) -> bool {
+    HTTP.iter().any(|method| {
+        line.strip_prefix(*method)
+            .is_some_and(|rest| rest.starts_with(b" "))
+    })
+}

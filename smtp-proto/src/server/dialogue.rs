@@ -1,0 +1,271 @@
+//! What commands and answers change: the state, the transaction, the replies on
+//! their way out, and the count of mistakes.
+
+use alloc::format;
+use core::fmt;
+
+use super::{
+    config::Config,
+    content::Content,
+    envelope::{Envelope, Recipient},
+    event::Discarded,
+    received::{Date, Received},
+    reply::{self, Fixed, Rejection},
+    state::{State, Trigger},
+};
+use crate::{
+    buffer::SendBuffer,
+    transcript::{Hook, Transcript},
+    types::{HelloName, Parameters, Reply, ReversePath},
+    wire,
+};
+
+/// Everything of a session but its input and the question that is open.
+pub(super) struct Dialogue {
+    pub(super) config: Config,
+    pub(super) output: SendBuffer,
+    pub(super) transcript: Transcript,
+    pub(super) content: Content,
+    greeting: Reply,
+    state: State,
+    /// The name that the client gave, and whether by EHLO.
+    hello: Option<(HelloName, bool)>,
+    envelope: Envelope,
+    /// Whether the envelope belongs to a transaction that is open.
+    is_open: bool,
+    /// A transaction that is gone, and not told of yet.
+    discarded: Option<Discarded>,
+    /// The question that was asked has been answered.
+    answered: bool,
+    /// How many commands were read.
+    commands: u64,
+    errors: usize,
+    refused_recipients: usize,
+}
+
+impl Dialogue {
+    pub(super) fn new(config: Config) -> Self {
+        let text = format!("{} {}", config.host, config.greeting);
+        let greeting = reply::from_host(220, text.trim_end());
+        Self::greeted(config, &greeting, State::Greeted)
+    }
+
+    pub(super) fn refusing(config: Config, rejection: &Rejection) -> Self {
+        let greeting = rejection.greeting(&config.host);
+        let mut dialogue = Self::greeted(config, &greeting, State::Refused);
+        if rejection.closes() {
+            dialogue.move_on(Trigger::Abort, Discarded::Shutdown);
+        }
+        dialogue
+    }
+
+    fn greeted(config: Config, greeting: &Reply, state: State) -> Self {
+        let mut dialogue = Self {
+            content: Content::new(&config),
+            config,
+            output: SendBuffer::default(),
+            transcript: Transcript::default(),
+            greeting: greeting.clone(),
+            state,
+            hello: None,
+            envelope: Envelope::new(ReversePath::Null, Parameters::new()),
+            is_open: false,
+            discarded: None,
+            answered: false,
+            commands: 0,
+            errors: 0,
+            refused_recipients: 0,
+        };
+        dialogue.reply(greeting);
+        dialogue
+    }
+
+    /// The greeting was made before anyone could have asked to be shown it.
+    pub(super) fn set_transcript(&mut self, hook: Hook) {
+        self.transcript.set(hook);
+        if self.commands == 0 {
+            self.transcript.reply(&self.greeting);
+        }
+    }
+
+    pub(super) const fn state(&self) -> State {
+        self.state
+    }
+
+    pub(super) const fn commands(&self) -> u64 {
+        self.commands
+    }
+
+    pub(super) fn hello(&self) -> Option<&HelloName> {
+        self.hello.as_ref().map(|(name, _)| name)
+    }
+
+    /// Whether the client said EHLO, and so may use what the reply listed.
+    pub(super) fn is_extended(&self) -> bool {
+        self.hello.as_ref().is_some_and(|(_, extended)| *extended)
+    }
+
+    /// The envelope, of the open transaction if there is one.
+    pub(super) const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    pub(super) const fn has_transaction(&self) -> bool {
+        self.is_open
+    }
+
+    pub(super) fn received(&self, date: Date) -> Received<'_> {
+        Received::new(
+            &self.config.host,
+            self.hello
+                .as_ref()
+                .map(|(name, extended)| (name, *extended)),
+            self.is_open.then_some(&self.envelope),
+            date,
+        )
+    }
+
+    pub(super) fn take_discarded(&mut self) -> Option<Discarded> {
+        self.discarded.take()
+    }
+
+    pub(super) const fn is_answered(&self) -> bool {
+        self.answered
+    }
+
+    pub(super) fn take_answered(&mut self) -> bool {
+        core::mem::take(&mut self.answered)
+    }
+
+    pub(super) fn count_command(&mut self) {
+        self.commands += 1;
+    }
+
+    pub(super) fn reply(&mut self, reply: &Reply) {
+        self.transcript.reply(reply);
+        self.output.write(|out| wire::encode_reply(reply, out));
+    }
+
+    /// The reply to a command that the client should not have sent.
+    pub(super) fn fail(&mut self, reply: Fixed) {
+        self.errors += 1;
+        if self.errors > self.config.max_errors {
+            self.abort(reply::TOO_MANY_ERRORS, Discarded::TooManyErrors);
+        } else {
+            self.reply(&reply.reply());
+        }
+    }
+
+    /// Ends the session with a 421, or what else there is to say.
+    pub(super) fn abort(&mut self, reply: Fixed, why: Discarded) {
+        self.reply(&reply.about(&self.config.host));
+        self.move_on(Trigger::Abort, why);
+    }
+
+    /// Moves to where `trigger` leads. `why` is what becomes of a transaction
+    /// that does not outlive it.
+    pub(super) fn move_on(&mut self, trigger: Trigger, why: Discarded) {
+        let Some(state) = self.state.after(trigger) else {
+            return;
+        };
+        self.state = state;
+        match state {
+            State::Mail | State::Recipients | State::Content => {}
+            _ if trigger == Trigger::EndOfData => self.is_open = false,
+            _ => self.discard(why),
+        }
+    }
+
+    /// Throws the transaction away, if there is one.
+    pub(super) fn discard(&mut self, why: Discarded) {
+        if core::mem::take(&mut self.is_open) {
+            self.discarded = Some(why);
+        }
+    }
+
+    /// The content is complete, and its fate is `reply`.
+    pub(super) fn end_content(&mut self, reply: &Reply) {
+        self.reply(reply);
+        self.move_on(Trigger::EndOfData, Discarded::Reset);
+    }
+}
+
+/// What the answers to questions do.
+impl Dialogue {
+    pub(super) fn greet(&mut self, name: &HelloName, extended: bool) {
+        let text = if extended {
+            self.config.hello_text()
+        } else {
+            format!("{}", self.config.host)
+        };
+        self.hello = Some((name.clone(), extended));
+        self.answer(&reply::from_host(250, &text));
+        self.move_on(Trigger::Hello, Discarded::Hello);
+    }
+
+    pub(super) fn open(&mut self, envelope: &Envelope) {
+        let reply = match envelope.reverse_path() {
+            path if path.is_ascii() => reply::MAIL_ACCEPTED.about(path),
+            _ => reply::MAIL_ACCEPTED.reply(),
+        };
+        self.envelope = envelope.clone();
+        self.is_open = true;
+        self.answer(&reply);
+        self.move_on(Trigger::Mail, Discarded::Reset);
+    }
+
+    pub(super) fn add(&mut self, recipient: &Recipient, reply: &Reply) {
+        self.envelope.recipients.push(recipient.clone());
+        self.answer(reply);
+        self.move_on(Trigger::Rcpt, Discarded::Reset);
+    }
+
+    pub(super) fn refuse_recipient(&mut self, rejection: &Rejection) {
+        self.refused_recipients += 1;
+        if self.refused_recipients > self.config.max_refused_recipients {
+            self.answered = true;
+            self.abort(reply::TOO_MANY_ERRORS, Discarded::TooManyErrors);
+        } else {
+            self.refuse(rejection);
+        }
+    }
+
+    pub(super) fn await_content(&mut self) {
+        self.content = Content::new(&self.config);
+        self.answer(&reply::SEND_CONTENT.reply());
+        self.move_on(Trigger::Data, Discarded::Reset);
+    }
+
+    pub(super) fn conclude(&mut self, reply: &Reply) {
+        self.answered = true;
+        self.end_content(reply);
+    }
+
+    /// Refuses what was asked, which changes nothing but for a 421.
+    pub(super) fn refuse(&mut self, rejection: &Rejection) {
+        self.answer(&rejection.reply());
+        self.close_after(rejection);
+    }
+
+    /// A refusal with code 421 is the end.
+    pub(super) fn close_after(&mut self, rejection: &Rejection) {
+        if rejection.closes() {
+            self.move_on(Trigger::Abort, Discarded::Shutdown);
+        }
+    }
+
+    pub(super) fn answer(&mut self, reply: &Reply) {
+        self.answered = true;
+        self.reply(reply);
+    }
+}
+
+impl fmt::Debug for Dialogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialogue")
+            .field("state", &self.state)
+            .field("output", &self.output)
+            .field("transcript", &self.transcript)
+            .finish_non_exhaustive()
+    }
+}

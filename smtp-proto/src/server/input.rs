@@ -1,0 +1,62 @@
+//! The receive buffer.
+
+use bytes::{Buf, BytesMut};
+
+/// Octets that came in and were not dealt with yet. What an event borrows stays
+/// in front until the next one is asked for.
+#[derive(Default)]
+pub(super) struct Input {
+    buffer: BytesMut,
+    lent: usize,
+    ended: bool,
+}
+
+impl Input {
+    /// Adds what came in; nothing at all is the end of the input.
+    pub(super) fn extend(&mut self, octets: &[u8]) {
+        if octets.is_empty() {
+            self.ended = true;
+        }
+        self.buffer.extend_from_slice(octets);
+    }
+
+    /// Takes back what was lent.
+    pub(super) fn release(&mut self) {
+        let lent = core::mem::take(&mut self.lent);
+        self.advance(lent);
+    }
+
+    /// Lends the first `length` octets, which are dealt with thereby.
+    pub(super) fn lend(&mut self, length: usize) -> &[u8] {
+        self.lent = length.min(self.buffer.len());
+        self.buffer.get(..self.lent).unwrap_or_default()
+    }
+
+    /// What was not dealt with.
+    pub(super) fn unread(&self) -> &[u8] {
+        self.buffer.get(self.lent..).unwrap_or_default()
+    }
+
+    /// Drops the first `n` octets. No octet is moved; the buffer makes room
+    /// when it has to grow.
+    pub(super) fn advance(&mut self, n: usize) {
+        self.buffer.advance(n.min(self.buffer.len()));
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.buffer.clear();
+        self.lent = 0;
+    }
+
+    /// Whether the input has ended, though some of it may not be dealt with.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+}
+
+impl core::fmt::Debug for Input {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // No octets: they may be content.
+        write!(f, "Input({} octets)", self.unread().len())
+    }
+}

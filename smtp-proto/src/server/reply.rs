@@ -1,0 +1,419 @@
+//! The replies that the core gives of itself, and those that an application may
+//! give instead.
+
+use alloc::{
+    borrow::{Cow, ToOwned},
+    format,
+    string::String,
+    vec::Vec,
+};
+use core::fmt;
+
+use crate::types::{EnhancedCode, Host, Reply, ReplyCode, ReplyError};
+
+/// The longest reply line without code, separator and CRLF (RFC 5321 section
+/// 4.5.3.1.5).
+const MAX_TEXT: usize = 512 - "250 \r\n".len();
+
+/// A reply of which all is known beforehand: code, enhanced code and text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fixed {
+    code: u16,
+    /// Subject and detail; the class is the first digit of the code. A 3yz has
+    /// none (RFC 2034 section 4).
+    enhanced: Option<(u16, u16)>,
+    text: &'static str,
+}
+
+const fn fixed(code: u16, subject: u16, detail: u16, text: &'static str) -> Fixed {
+    Fixed {
+        code,
+        enhanced: Some((subject, detail)),
+        text,
+    }
+}
+
+pub(super) const RESET: Fixed = fixed(250, 0, 0, "forgotten");
+pub(super) const NOOP: Fixed = fixed(250, 0, 0, "ok");
+pub(super) const MAIL_ACCEPTED: Fixed = fixed(250, 1, 0, "sender ok");
+pub(super) const RCPT_ACCEPTED: Fixed = fixed(250, 1, 5, "recipient ok");
+pub(super) const FORWARDED: Fixed = fixed(251, 1, 5, "not local, will forward");
+pub(super) const MESSAGE_ACCEPTED: Fixed = fixed(250, 0, 0, "message accepted");
+pub(super) const VERIFIED: Fixed = fixed(250, 1, 5, "");
+pub(super) const EXPANDED: Fixed = fixed(250, 1, 5, "");
+pub(super) const CANNOT_VERIFY: Fixed = fixed(252, 5, 0, "cannot tell, try to send");
+pub(super) const AMBIGUOUS: Fixed = fixed(553, 1, 4, "ambiguous");
+pub(super) const HELP: Fixed = fixed(
+    214,
+    0,
+    0,
+    "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY EXPN HELP QUIT\nsee RFC 5321",
+);
+pub(super) const SEND_CONTENT: Fixed = Fixed {
+    code: 354,
+    enhanced: None,
+    text: "go on, end with a dot on a line of its own",
+};
+pub(super) const BYE: Fixed = fixed(221, 0, 0, "bye");
+
+pub(super) const TIMEOUT: Fixed = fixed(421, 4, 2, "waited too long");
+pub(super) const SHUTDOWN: Fixed = fixed(421, 3, 2, "shutting down");
+pub(super) const TOO_MANY_ERRORS: Fixed = fixed(421, 7, 0, "too many errors");
+pub(super) const NOT_SMTP: Fixed = fixed(421, 7, 0, "this is an SMTP server");
+
+pub(super) const TOO_MANY_RECIPIENTS: Fixed = fixed(452, 5, 3, "too many recipients");
+
+pub(super) const UNKNOWN_COMMAND: Fixed = fixed(500, 5, 2, "unknown command");
+pub(super) const BROKEN_LINE: Fixed = fixed(500, 5, 2, "a lone CR or LF in a command");
+pub(super) const LINE_TOO_LONG: Fixed = fixed(500, 5, 2, "line too long");
+pub(super) const BAD_ARGUMENT: Fixed = fixed(501, 5, 4, "bad argument");
+pub(super) const BAD_SENDER: Fixed = fixed(501, 1, 7, "not an address that can send");
+pub(super) const BAD_RECIPIENT: Fixed = fixed(501, 1, 3, "not an address");
+pub(super) const BAD_PARAMETER: Fixed = fixed(501, 5, 4, "bad parameter");
+pub(super) const NOT_IMPLEMENTED: Fixed = fixed(502, 5, 1, "not implemented");
+pub(super) const OUT_OF_SEQUENCE: Fixed = fixed(503, 5, 1, "bad sequence of commands");
+pub(super) const NO_HELLO: Fixed = fixed(503, 5, 1, "say EHLO first");
+pub(super) const NO_MAIL: Fixed = fixed(503, 5, 1, "MAIL first");
+pub(super) const NESTED_MAIL: Fixed = fixed(503, 5, 1, "a transaction is open");
+pub(super) const NO_RECIPIENTS: Fixed = fixed(503, 5, 1, "no valid recipients");
+pub(super) const NO_SERVICE: Fixed = fixed(503, 5, 1, "no service here");
+pub(super) const TOO_LARGE: Fixed = fixed(552, 3, 4, "message too large");
+pub(super) const EMPTY_SENDER: Fixed = fixed(553, 1, 7, "an empty local part");
+pub(super) const EMPTY_RECIPIENT: Fixed = fixed(553, 1, 3, "an empty local part");
+pub(super) const NEEDS_SMTPUTF8: Fixed = fixed(553, 6, 7, "such an address needs SMTPUTF8");
+pub(super) const LONE_LINE_END: Fixed = fixed(554, 6, 0, "a lone CR or LF in the content");
+pub(super) const UNKNOWN_PARAMETER: Fixed = fixed(555, 5, 4, "unknown parameter");
+
+impl Fixed {
+    pub(super) fn reply(self) -> Reply {
+        self.saying(self.text)
+    }
+
+    /// The reply, with what or whom it is about in front of its text.
+    pub(super) fn about(self, subject: &dyn fmt::Display) -> Reply {
+        self.saying(&format!("{subject} {}", self.text))
+    }
+
+    /// The reply with another text.
+    pub(super) fn saying(self, text: &str) -> Reply {
+        let class = u8::try_from(self.code / 100).unwrap_or_default();
+        let enhanced = self
+            .enhanced
+            .map(|(subject, detail)| EnhancedCode::fixed(class, subject, detail));
+        build(ReplyCode::fixed(self.code), enhanced, text)
+    }
+
+    pub(super) const fn text(self) -> &'static str {
+        self.text
+    }
+}
+
+/// The greeting, and the first line of the replies to EHLO and HELO: a host,
+/// never an enhanced code (RFC 2034 section 4).
+pub(super) fn from_host(code: u16, text: &str) -> Reply {
+    build(ReplyCode::fixed(code), None, text)
+}
+
+/// Any reply. Replaces what no reply can have, and splits lines that are too
+/// long.
+fn build(code: ReplyCode, enhanced: Option<EnhancedCode>, text: &str) -> Reply {
+    let prefix = enhanced.map_or_else(String::new, |enhanced| format!("{enhanced} "));
+    let width = MAX_TEXT - prefix.len();
+    let text = sanitised(text);
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.split('\n') {
+        let mut rest = line;
+        loop {
+            let (head, tail) = split_line(rest, width);
+            lines.push(format!("{prefix}{head}"));
+            rest = tail;
+            if rest.is_empty() {
+                break;
+            }
+        }
+    }
+    Reply::from_lines(code, lines.join("\n").into_bytes(), false)
+}
+
+/// At most `width` characters of `line`, up to a space if there is one, and the
+/// rest.
+fn split_line(line: &str, width: usize) -> (&str, &str) {
+    let Some((head, tail)) = line
+        .split_at_checked(width)
+        .filter(|(_, tail)| !tail.is_empty())
+    else {
+        return (line, "");
+    };
+    match head.rsplit_once(' ').filter(|(head, _)| !head.is_empty()) {
+        Some((whole, _)) => (whole, line.get(whole.len() + 1..).unwrap_or_default()),
+        None => (head, tail),
+    }
+}
+
+/// The text with everything that a reply cannot have replaced by `?`. An LF
+/// stays, and begins another line.
+pub(super) fn sanitised(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            ' '..='~' | '\n' => c,
+            _ => '?',
+        })
+        .collect()
+}
+
+/// What an application says when it refuses something: a 4yz or 5yz reply.
+///
+/// 4yz says that the same may succeed later, 5yz that it will not; clients act
+/// on that. A refusal with the code 421 ends the session once it was sent.
+///
+/// ```
+/// use smtp_proto::server::Rejection;
+///
+/// let greylisted = Rejection::new(450, Some("4.7.1".parse()?), "come back in a minute")?;
+/// assert_eq!(greylisted.to_string(), "450 4.7.1 come back in a minute");
+/// assert!(Rejection::new(250, None, "no").is_err());
+/// assert!(Rejection::new(550, None, "no\r\n250 yes").is_err());
+/// # Ok::<(), smtp_proto::types::ReplyError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    code: ReplyCode,
+    enhanced: EnhancedCode,
+    text: Cow<'static, str>,
+}
+
+impl Rejection {
+    /// A refusal. Without an enhanced code it gets the one that says no more
+    /// than the code does (`4.0.0`, `5.0.0`). An LF in the text begins another
+    /// line; lines that are too long are split.
+    ///
+    /// # Errors
+    /// [`ReplyError`] if the code is not 4yz or 5yz with a second digit of at
+    /// most 5, if the enhanced code is of another class, or if the text has
+    /// anything but printable US-ASCII and LF.
+    pub fn new(code: u16, enhanced: Option<EnhancedCode>, text: &str) -> Result<Self, ReplyError> {
+        let class = code / 100;
+        if !matches!(class, 4 | 5) || code / 10 % 10 > 5 {
+            return Err(ReplyError::Code);
+        }
+        let class = if class == 4 { 4 } else { 5 };
+        let enhanced = enhanced.unwrap_or(EnhancedCode::fixed(class, 0, 0));
+        if enhanced.class() != class {
+            return Err(ReplyError::EnhancedCode);
+        }
+        if sanitised(text) != text {
+            return Err(ReplyError::Text);
+        }
+        Ok(Self {
+            code: ReplyCode::fixed(code),
+            enhanced,
+            text: Cow::Owned(text.to_owned()),
+        })
+    }
+
+    const fn fixed(code: u16, enhanced: (u8, u16, u16), text: &'static str) -> Self {
+        Self {
+            code: ReplyCode::fixed(code),
+            enhanced: EnhancedCode::fixed(enhanced.0, enhanced.1, enhanced.2),
+            text: Cow::Borrowed(text),
+        }
+    }
+
+    /// `550 5.1.1`: there is no such mailbox here.
+    #[must_use]
+    pub const fn no_such_user() -> Self {
+        Self::fixed(550, (5, 1, 1), "no such user here")
+    }
+
+    /// `550 5.7.1`: the recipient is not ours, and the client may not send to
+    /// others through us.
+    #[must_use]
+    pub const fn relaying_denied() -> Self {
+        Self::fixed(550, (5, 7, 1), "relaying denied")
+    }
+
+    /// `550 5.7.1`: not allowed.
+    #[must_use]
+    pub const fn policy() -> Self {
+        Self::fixed(550, (5, 7, 1), "refused by policy")
+    }
+
+    /// `452 4.2.2`: the mailbox is full, for now.
+    #[must_use]
+    pub const fn mailbox_full() -> Self {
+        Self::fixed(452, (4, 2, 2), "mailbox full")
+    }
+
+    /// `452 4.3.1`: the server is full, for now.
+    #[must_use]
+    pub const fn insufficient_storage() -> Self {
+        Self::fixed(452, (4, 3, 1), "insufficient storage")
+    }
+
+    /// `552 5.3.4`: the message is larger than this server takes.
+    #[must_use]
+    pub const fn message_too_large() -> Self {
+        Self::fixed(552, (5, 3, 4), "message too large")
+    }
+
+    /// `451 4.3.0`: something went wrong here; the same may succeed later.
+    #[must_use]
+    pub const fn try_again_later() -> Self {
+        Self::fixed(451, (4, 3, 0), "try again later")
+    }
+
+    /// `554 5.0.0`: it will not work, for a reason that is not told.
+    #[must_use]
+    pub const fn transaction_failed() -> Self {
+        Self::fixed(554, (5, 0, 0), "transaction failed")
+    }
+
+    /// `421 4.3.2`: the server goes away; ends the session.
+    #[must_use]
+    pub const fn service_not_available() -> Self {
+        Self::fixed(421, (4, 3, 2), "service not available")
+    }
+
+    /// The code.
+    #[must_use]
+    pub const fn code(&self) -> ReplyCode {
+        self.code
+    }
+
+    /// The enhanced code.
+    #[must_use]
+    pub const fn enhanced(&self) -> EnhancedCode {
+        self.enhanced
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the session ends with it.
+    pub(super) const fn closes(&self) -> bool {
+        self.code.get() == 421
+    }
+
+    pub(super) fn reply(&self) -> Reply {
+        build(self.code, Some(self.enhanced), &self.text)
+    }
+
+    /// The refusal in place of a greeting, which has a host and no enhanced
+    /// code.
+    pub(super) fn greeting(&self, host: &Host) -> Reply {
+        build(self.code, None, &format!("{host} {}", self.text))
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.code, self.enhanced, self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Fixed; 38] = [
+        RESET,
+        NOOP,
+        MAIL_ACCEPTED,
+        RCPT_ACCEPTED,
+        FORWARDED,
+        MESSAGE_ACCEPTED,
+        VERIFIED,
+        EXPANDED,
+        CANNOT_VERIFY,
+        AMBIGUOUS,
+        HELP,
+        SEND_CONTENT,
+        BYE,
+        TIMEOUT,
+        SHUTDOWN,
+        TOO_MANY_ERRORS,
+        NOT_SMTP,
+        TOO_MANY_RECIPIENTS,
+        UNKNOWN_COMMAND,
+        BROKEN_LINE,
+        LINE_TOO_LONG,
+        BAD_ARGUMENT,
+        BAD_SENDER,
+        BAD_RECIPIENT,
+        BAD_PARAMETER,
+        NOT_IMPLEMENTED,
+        OUT_OF_SEQUENCE,
+        NO_HELLO,
+        NO_MAIL,
+        NESTED_MAIL,
+        NO_RECIPIENTS,
+        NO_SERVICE,
+        TOO_LARGE,
+        EMPTY_SENDER,
+        EMPTY_RECIPIENT,
+        NEEDS_SMTPUTF8,
+        LONE_LINE_END,
+        UNKNOWN_PARAMETER,
+    ];
+
+    #[test]
+    fn s_107_s_109_fixed_replies_are_well_formed() {
+        for fixed in ALL {
+            let reply = fixed.reply();
+            let again = Reply::new(reply.code(), reply.enhanced(), fixed.text).unwrap();
+            assert_eq!(again, reply);
+            assert_eq!(
+                reply.enhanced().is_none(),
+                reply.code().get() / 100 == 3,
+                "{reply}"
+            );
+        }
+    }
+
+    #[test]
+    fn s_105_s_108_long_lines_are_split_at_spaces() {
+        let text = "word ".repeat(300);
+        let reply = RESET.saying(text.trim_end());
+        assert!(reply.line_count() > 2);
+        for line in reply.lines() {
+            assert!(line.len() <= MAX_TEXT);
+            assert!(line.starts_with(b"2.0.0 word"));
+            assert!(line.ends_with(b"word"));
+        }
+        assert_eq!(reply.text().replace('\n', " "), text.trim_end());
+        let reply = RESET.saying(&"x".repeat(2000));
+        assert_eq!(reply.text().replace('\n', "").len(), 2000);
+        assert!(reply.lines().all(|line| line.len() <= MAX_TEXT));
+    }
+
+    #[test]
+    fn s_110_s_111_text_is_checked_or_sanitised() {
+        assert_eq!(sanitised("a\r\x0bü\0\x7f b"), "a????? b");
+        for text in ["a\rb", "ü", "\0", "a\tb"] {
+            assert_eq!(Rejection::new(550, None, text), Err(ReplyError::Text));
+        }
+    }
+
+    #[test]
+    fn s_107_s_109_rejections_are_negative_and_of_one_class() {
+        for code in [0, 199, 250, 354, 399, 460, 600, 999] {
+            assert_eq!(Rejection::new(code, None, ""), Err(ReplyError::Code));
+        }
+        let enhanced = EnhancedCode::new(4, 1, 1);
+        assert_eq!(
+            Rejection::new(550, enhanced, ""),
+            Err(ReplyError::EnhancedCode)
+        );
+        let rejection = Rejection::new(451, None, "later").unwrap();
+        assert_eq!(rejection.reply().to_string(), "451 4.0.0 later");
+    }
+
+    #[test]
+    fn an_empty_text_is_one_line() {
+        assert_eq!(VERIFIED.reply().line_count(), 1);
+        assert_eq!(from_host(250, "").line_count(), 1);
+    }
+}

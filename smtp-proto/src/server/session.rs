@@ -1,0 +1,397 @@
+//! The session: what the driver and the application call.
+
+use alloc::boxed::Box;
+
+use super::{
+    clock::{Clock, Wait},
+    command::TLS_HANDSHAKE,
+    config::Config,
+    content::Piece,
+    dialogue::Dialogue,
+    envelope::Envelope,
+    error::Error,
+    event::{Discarded, Event},
+    input::Input,
+    question::{Asked, Data, Expand, Hello, Mail, Message, Rcpt, Verify},
+    received::{Date, Received},
+    reply::{self, Rejection},
+    state::{State, Trigger},
+};
+use crate::{
+    Entry, Instant, Transmit,
+    types::HelloName,
+    wire::{CommandFramer, Framed},
+};
+
+/// One SMTP session, seen from the server. Does no I/O and reads no clock.
+///
+/// The driver brings news with the `handle_*` methods, and then asks what to do
+/// next, in this order: [`poll_event`](Self::poll_event) until there is none,
+/// [`poll_transmit`](Self::poll_transmit) until there is none, then read if
+/// [`wants_input`](Self::wants_input), for no longer than until
+/// [`poll_timeout`](Self::poll_timeout). See the [module](super) for the loop.
+///
+/// Input is looked at by `poll_event` alone, one command or one slice of content
+/// at a time, and replies leave in the order of the commands, however those were
+/// grouped.
+///
+/// Memory is bounded: by [`INPUT_CAP`](Self::INPUT_CAP) and one command line for
+/// what comes in, by [`OUTPUT_CAP`](Self::OUTPUT_CAP) and one reply for what goes
+/// out, and by the limits of the [`Config`] for the rest.
+#[derive(Debug)]
+pub struct Session {
+    dialogue: Dialogue,
+    framer: CommandFramer,
+    input: Input,
+    asked: Option<Asked>,
+    clock: Clock,
+    shutdown: bool,
+    error: Option<Error>,
+}
+
+/// What [`Session::next`] found: an event, without what it borrows.
+enum Next {
+    Asked,
+    Received(usize),
+    Made(&'static [u8]),
+    Discarded(Discarded),
+    Closed,
+}
+
+impl Session {
+    /// How many octets of input are kept, besides a command line, before the
+    /// session wants no more: 64 KiB.
+    pub const INPUT_CAP: usize = 64 * 1024;
+    /// How many octets of replies may wait before no further command is looked
+    /// at: 8 KiB.
+    pub const OUTPUT_CAP: u64 = 8 * 1024;
+
+    /// A session with a client that has just connected. The greeting waits to
+    /// be sent.
+    #[must_use]
+    pub fn new(config: Config, now: Instant) -> Self {
+        Self::start(Dialogue::new(config), now)
+    }
+
+    /// A session that is refused: the greeting is `rejection` (554, say), and
+    /// every command but QUIT gets 503 (RFC 5321 section 3.1). After a 421 the
+    /// session closes at once.
+    #[must_use]
+    pub fn refusing(config: Config, rejection: &Rejection, now: Instant) -> Self {
+        Self::start(Dialogue::refusing(config, rejection), now)
+    }
+
+    fn start(dialogue: Dialogue, now: Instant) -> Self {
+        let mut session = Self {
+            framer: CommandFramer::new(dialogue.config.max_command_line),
+            clock: Clock::new(dialogue.config.timeouts, now),
+            dialogue,
+            input: Input::default(),
+            asked: None,
+            shutdown: false,
+            error: None,
+        };
+        session.clock.tell(now, session.waits_for());
+        session
+    }
+
+    /// Shows every command line and reply from now on to `hook`, and that
+    /// content went by; the greeting too if no command was read yet.
+    pub fn set_transcript(&mut self, hook: impl FnMut(Entry<'_>) + Send + 'static) {
+        self.dialogue.set_transcript(Box::new(hook));
+    }
+
+    /// Asks the session to end: the next thing that the client hears, once the
+    /// command at hand is answered and content that has begun to come in has
+    /// had its reply, is 421.
+    pub fn shutdown(&mut self, now: Instant) {
+        self.shutdown = true;
+        self.clock.tell(now, self.waits_for());
+    }
+
+    /// Input has come; nothing at all is the end of it.
+    ///
+    /// May be called at any time. What comes while
+    /// [`wants_input`](Self::wants_input) says no is kept up to the cap, and
+    /// fails the session beyond it.
+    pub fn handle_input(&mut self, input: &[u8], now: Instant) {
+        self.clock.tell(now, self.waits_for());
+        if matches!(self.state(), State::Closing | State::Closed) {
+            return;
+        }
+        let buffered = self.input.unread().len();
+        if !self.wants_input() && buffered + input.len() > self.input_cap() {
+            self.error = Some(Error::InputOverflow);
+            return;
+        }
+        self.input.extend(input);
+    }
+
+    /// The transport took the first `n` octets of the output.
+    pub fn handle_transmitted(&mut self, n: usize, now: Instant) {
+        self.dialogue.output.advance(n);
+        self.clock.tell(now, self.waits_for());
+    }
+
+    /// Time has passed. Does nothing before the deadline.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let wait = self.waits_for();
+        self.clock.tell(now, wait);
+        if !self.clock.has_expired() {
+            return;
+        }
+        match wait {
+            Wait::Nothing => {}
+            Wait::Command(_) | Wait::Content(_) => {
+                self.dialogue.abort(reply::TIMEOUT, Discarded::Timeout);
+            }
+            // Nobody reads what would be said.
+            Wait::Output(_) | Wait::Closing => {
+                self.dialogue.output.clear();
+                self.dialogue.move_on(Trigger::Abort, Discarded::Timeout);
+            }
+        }
+        self.clock.wait_for(self.waits_for());
+    }
+
+    /// What has happened, or is to be decided, next. `None` until there is news.
+    ///
+    /// # Errors
+    /// [`Error`] if the driver broke the rules. It is final, and repeats.
+    pub fn poll_event(&mut self) -> Result<Option<Event<'_>>, Error> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let next = self.next();
+        self.clock.wait_for(self.waits_for());
+        Ok(match next {
+            None => None,
+            Some(Next::Asked) => self.ask(),
+            Some(Next::Received(length)) => Some(Event::Content(self.input.lend(length))),
+            Some(Next::Made(octets)) => Some(Event::Content(octets)),
+            Some(Next::Discarded(why)) => Some(Event::Discarded(why)),
+            Some(Next::Closed) => Some(Event::Closed),
+        })
+    }
+
+    /// What is to be sent. It stays until
+    /// [`handle_transmitted`](Self::handle_transmitted) says that it was.
+    pub fn poll_transmit(&self) -> Option<Transmit<'_>> {
+        self.dialogue.output.transmit()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), which may be at
+    /// once. Any other call may change it. `None` while the session waits for
+    /// the application.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.clock.deadline().filter(|_| self.error.is_none())
+    }
+
+    /// Whether to read from the client. Not while the receive buffer is full
+    /// (because a question is open), while too many replies wait to be sent, or
+    /// when nothing that could come would be looked at.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        self.error.is_none()
+            && !self.input.has_ended()
+            && !matches!(self.state(), State::Closing | State::Closed)
+            && self.input.unread().len() < self.input_cap()
+            && self.dialogue.output.pending() < Self::OUTPUT_CAP
+    }
+
+    /// Where the session stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.dialogue.state()
+    }
+
+    /// Whether nothing is going on: no transaction is open, no command is half
+    /// read or waits for an answer, and everything was sent.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.dialogue.has_transaction()
+            && self.state() != State::Content
+            && !self.is_asking()
+            && self.input.unread().is_empty()
+            && self.dialogue.output.pending() == 0
+    }
+
+    /// What the client calls itself.
+    #[must_use]
+    pub fn hello(&self) -> Option<&HelloName> {
+        self.dialogue.hello()
+    }
+
+    /// The envelope of the open transaction.
+    #[must_use]
+    pub fn envelope(&self) -> Option<&Envelope> {
+        self.dialogue
+            .has_transaction()
+            .then(|| self.dialogue.envelope())
+    }
+
+    /// The trace field for a message of this session.
+    #[must_use]
+    pub fn received(&self, date: Date) -> Received<'_> {
+        self.dialogue.received(date)
+    }
+
+    /// What the session was configured with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.dialogue.config
+    }
+}
+
+impl Session {
+    /// Reads on until there is an event, without borrowing anything for it.
+    fn next(&mut self) -> Option<Next> {
+        self.input.release();
+        if self.dialogue.take_answered() {
+            self.asked = None;
+            self.clock.mark_stale();
+        }
+        loop {
+            if let Some(why) = self.dialogue.take_discarded() {
+                return Some(Next::Discarded(why));
+            }
+            if self.asked.is_some() {
+                return Some(Next::Asked);
+            }
+            let found = match self.state() {
+                State::Closed => return None,
+                State::Closing => return self.close(),
+                State::Content => self.read_content()?,
+                _ => {
+                    self.read_command()?;
+                    None
+                }
+            };
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+
+    fn close(&mut self) -> Option<Next> {
+        self.input.clear();
+        if self.dialogue.output.pending() > 0 {
+            return None;
+        }
+        self.dialogue.move_on(Trigger::Sent, Discarded::Quit);
+        Some(Next::Closed)
+    }
+
+    /// Deals with one command. `None` if there is none to deal with now.
+    fn read_command(&mut self) -> Option<()> {
+        if self.shutdown {
+            self.dialogue.abort(reply::SHUTDOWN, Discarded::Shutdown);
+            return Some(());
+        }
+        if self.dialogue.output.pending() >= Self::OUTPUT_CAP {
+            return None;
+        }
+        let unread = self.input.unread();
+        if self.dialogue.commands() == 0 && unread.first() == Some(&TLS_HANDSHAKE) {
+            self.dialogue
+                .abort(reply::NOT_SMTP, Discarded::TooManyErrors);
+            return Some(());
+        }
+        let (framed, length) = self.framer.frame(unread);
+        let dealt_with = match framed {
+            Framed::Line(line) => {
+                self.asked = self.dialogue.command(line);
+                Some(())
+            }
+            Framed::TooLong => {
+                self.dialogue.count_command();
+                self.dialogue.fail(reply::LINE_TOO_LONG);
+                Some(())
+            }
+            Framed::Partial => None,
+        };
+        self.input.advance(length);
+        dealt_with.or_else(|| self.end_of_input())
+    }
+
+    /// Reads content up to the next thing to tell. `None` if there is no more
+    /// of it now.
+    fn read_content(&mut self) -> Option<Option<Next>> {
+        let (dropped, piece) = self.dialogue.content.next(self.input.unread());
+        self.input.advance(dropped);
+        match piece {
+            None => {
+                self.end_of_input()?;
+                Some(None)
+            }
+            Some(Piece::Received(length)) => Some(Some(Next::Received(length))),
+            Some(Piece::Made(octets)) => Some(Some(Next::Made(octets))),
+            Some(Piece::Fault(fault)) => {
+                self.dialogue.discard(fault.discarded());
+                Some(None)
+            }
+            Some(Piece::End) => {
+                let octets = self.dialogue.content.octets();
+                self.dialogue.transcript.content(octets);
+                match self.dialogue.content.fault() {
+                    Some(fault) => self.dialogue.end_content(&fault.reply().reply()),
+                    None => self.asked = Some(Asked::Message),
+                }
+                Some(None)
+            }
+            Some(Piece::Endless(fault)) => {
+                self.dialogue.abort(fault.reply(), fault.discarded());
+                Some(None)
+            }
+        }
+    }
+
+    /// All that has come was dealt with. If nothing more will come, this is the
+    /// end; otherwise `None`.
+    fn end_of_input(&mut self) -> Option<()> {
+        self.input.has_ended().then(|| {
+            self.dialogue.move_on(Trigger::Abort, Discarded::EndOfInput);
+        })
+    }
+
+    fn ask(&mut self) -> Option<Event<'_>> {
+        let dialogue = &mut self.dialogue;
+        Some(match self.asked.as_ref()? {
+            Asked::Hello { name, extended } => Event::Hello(Hello {
+                dialogue,
+                name,
+                extended: *extended,
+            }),
+            Asked::Mail(envelope) => Event::Mail(Mail { dialogue, envelope }),
+            Asked::Rcpt(recipient) => Event::Rcpt(Rcpt {
+                dialogue,
+                recipient,
+            }),
+            Asked::Data => Event::Data(Data { dialogue }),
+            Asked::Message => Event::Message(Message { dialogue }),
+            Asked::Verify(argument) => Event::Verify(Verify { dialogue, argument }),
+            Asked::Expand(argument) => Event::Expand(Expand { dialogue, argument }),
+        })
+    }
+
+    const fn is_asking(&self) -> bool {
+        self.asked.is_some() && !self.dialogue.is_answered()
+    }
+
+    fn waits_for(&self) -> Wait {
+        let output = &self.dialogue.output;
+        match self.state() {
+            State::Closed => Wait::Nothing,
+            State::Closing => Wait::Closing,
+            _ if self.is_asking() => Wait::Nothing,
+            _ if output.pending() > 0 => Wait::Output(output.sent()),
+            State::Content => Wait::Content(self.dialogue.content.octets()),
+            _ => Wait::Command(self.dialogue.commands()),
+        }
+    }
+
+    fn input_cap(&self) -> usize {
+        Self::INPUT_CAP.saturating_add(self.dialogue.config.max_command_line)
+    }
+}

@@ -1,0 +1,257 @@
+//! Which command is legal when, and where it leads: the sequencing rules of RFC
+//! 5321 sections 3.1, 3.3 and 4.1.4, as data.
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+/// Where a session stands between two commands, or within the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// Greeted with a refusal; all that can be done is to leave.
+    Refused,
+    /// Greeted, and the client has not said who it is.
+    Greeted,
+    /// The client said who it is. No transaction is open.
+    Ready,
+    /// A transaction is open, without a recipient.
+    Mail,
+    /// A transaction is open, with at least one recipient.
+    Recipients,
+    /// Content comes in, and no commands, or it has come and its fate is open.
+    Content,
+    /// The last reply is on its way out. Input is not looked at any more.
+    Closing,
+    /// The end.
+    Closed,
+}
+
+/// What can move a session from one state to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trigger {
+    /// EHLO or HELO, accepted.
+    Hello,
+    /// MAIL, accepted.
+    Mail,
+    /// RCPT, accepted.
+    Rcpt,
+    /// DATA, accepted.
+    Data,
+    /// The end of the content, with any reply to it.
+    EndOfData,
+    Rset,
+    Quit,
+    /// NOOP, HELP, VRFY, EXPN and what is no command at all: each is answered,
+    /// and none changes anything.
+    Other,
+    /// The session comes to its end without QUIT.
+    Abort,
+    /// The last octet was sent.
+    Sent,
+}
+
+/// Every legal move. A command that has no row for a state is out of sequence
+/// there: 503, and nothing changes.
+const TABLE: &[(State, Trigger, State)] = &[
+    (State::Refused, Trigger::Quit, State::Closing),
+    (State::Refused, Trigger::Abort, State::Closing),
+    // RSET, NOOP, HELP, VRFY and EXPN need no hello (RFC 5321 section 4.1.4).
+    (State::Greeted, Trigger::Hello, State::Ready),
+    (State::Greeted, Trigger::Rset, State::Greeted),
+    (State::Greeted, Trigger::Other, State::Greeted),
+    (State::Greeted, Trigger::Quit, State::Closing),
+    (State::Greeted, Trigger::Abort, State::Closing),
+    (State::Ready, Trigger::Hello, State::Ready),
+    (State::Ready, Trigger::Mail, State::Mail),
+    (State::Ready, Trigger::Rset, State::Ready),
+    (State::Ready, Trigger::Other, State::Ready),
+    (State::Ready, Trigger::Quit, State::Closing),
+    (State::Ready, Trigger::Abort, State::Closing),
+    (State::Mail, Trigger::Hello, State::Ready),
+    (State::Mail, Trigger::Rcpt, State::Recipients),
+    (State::Mail, Trigger::Rset, State::Ready),
+    (State::Mail, Trigger::Other, State::Mail),
+    (State::Mail, Trigger::Quit, State::Closing),
+    (State::Mail, Trigger::Abort, State::Closing),
+    (State::Recipients, Trigger::Hello, State::Ready),
+    (State::Recipients, Trigger::Rcpt, State::Recipients),
+    (State::Recipients, Trigger::Data, State::Content),
+    (State::Recipients, Trigger::Rset, State::Ready),
+    (State::Recipients, Trigger::Other, State::Recipients),
+    (State::Recipients, Trigger::Quit, State::Closing),
+    (State::Recipients, Trigger::Abort, State::Closing),
+    (State::Content, Trigger::EndOfData, State::Ready),
+    (State::Content, Trigger::Abort, State::Closing),
+    (State::Closing, Trigger::Sent, State::Closed),
+];
+
+impl State {
+    /// Where `trigger` leads from here; `None` if it is out of sequence.
+    pub(super) fn after(self, trigger: Trigger) -> Option<Self> {
+        TABLE
+            .iter()
+            .find(|(from, on, _)| *from == self && *on == trigger)
+            .map(|&(_, _, to)| to)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "Refused",
+            Self::Greeted => "Greeted",
+            Self::Ready => "Ready",
+            Self::Mail => "Mail",
+            Self::Recipients => "Recipients",
+            Self::Content => "Content",
+            Self::Closing => "Closing",
+            Self::Closed => "Closed",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Trigger {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Hello => "EHLO",
+            Self::Mail => "MAIL",
+            Self::Rcpt => "RCPT",
+            Self::Data => "DATA",
+            Self::EndOfData => "end of data",
+            Self::Rset => "RSET",
+            Self::Quit => "QUIT",
+            Self::Other => "any other",
+            Self::Abort => "abort",
+            Self::Sent => "sent",
+        }
+    }
+}
+
+/// The table of legal moves as a Mermaid `stateDiagram-v2`, so that a picture
+/// of it can be compared with the code.
+///
+/// `EHLO` stands for HELO too, `any other` for NOOP, HELP, VRFY, EXPN and what
+/// is no command, `abort` for a 421, a timeout and the end of the input.
+#[must_use]
+pub fn state_diagram() -> String {
+    let mut diagram = String::from(
+        "stateDiagram-v2\n    [*] --> Greeted: 220\n    [*] --> Refused: 421, 521, 554\n",
+    );
+    let mut drawn: Vec<(State, State)> = Vec::new();
+    for &(from, _, to) in TABLE {
+        if drawn.contains(&(from, to)) {
+            continue;
+        }
+        drawn.push((from, to));
+        let triggers: Vec<&str> = TABLE
+            .iter()
+            .filter(|row| (row.0, row.2) == (from, to))
+            .map(|row| row.1.name())
+            .collect();
+        // Writing to a string cannot fail.
+        let _ = fmt::write(
+            &mut diagram,
+            format_args!("    {from} --> {to}: {}\n", triggers.join(", ")),
+        );
+    }
+    diagram.push_str("    Closed --> [*]\n");
+    diagram
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATES: [State; 8] = [
+        State::Refused,
+        State::Greeted,
+        State::Ready,
+        State::Mail,
+        State::Recipients,
+        State::Content,
+        State::Closing,
+        State::Closed,
+    ];
+
+    /// For each trigger, where it is legal. Written by hand from RFC 5321, by
+    /// column where the table goes by row.
+    #[test]
+    fn legal_commands_by_command() {
+        use State::{Closing, Content, Greeted, Mail, Ready, Recipients, Refused};
+        let expected: [(Trigger, &[State]); 10] = [
+            (Trigger::Hello, &[Greeted, Ready, Mail, Recipients]),
+            (Trigger::Mail, &[Ready]),
+            (Trigger::Rcpt, &[Mail, Recipients]),
+            (Trigger::Data, &[Recipients]),
+            (Trigger::EndOfData, &[Content]),
+            (Trigger::Rset, &[Greeted, Ready, Mail, Recipients]),
+            (Trigger::Other, &[Greeted, Ready, Mail, Recipients]),
+            (Trigger::Quit, &[Refused, Greeted, Ready, Mail, Recipients]),
+            (
+                Trigger::Abort,
+                &[Refused, Greeted, Ready, Mail, Recipients, Content],
+            ),
+            (Trigger::Sent, &[Closing]),
+        ];
+        for (trigger, legal) in expected {
+            for state in STATES {
+                let is_legal = state.after(trigger).is_some();
+                assert_eq!(is_legal, legal.contains(&state), "{state} {trigger:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn s_114_s_120_other_commands_change_nothing() {
+        for state in STATES {
+            if let Some(to) = state.after(Trigger::Other) {
+                assert_eq!(to, state);
+            }
+        }
+    }
+
+    #[test]
+    fn s_113_rset_ends_a_transaction_and_no_more() {
+        assert_eq!(State::Greeted.after(Trigger::Rset), Some(State::Greeted));
+        for state in [State::Ready, State::Mail, State::Recipients] {
+            assert_eq!(state.after(Trigger::Rset), Some(State::Ready));
+        }
+    }
+
+    #[test]
+    fn no_move_is_listed_twice_and_every_state_can_end() {
+        for (index, (from, trigger, _)) in TABLE.iter().enumerate() {
+            let twice = |row: &&(State, Trigger, State)| row.0 == *from && row.1 == *trigger;
+            assert!(!TABLE[index + 1..].iter().any(|row| twice(&row)));
+        }
+        for state in STATES {
+            let mut reached = vec![state];
+            while let Some(&(_, _, to)) = TABLE
+                .iter()
+                .find(|(from, _, to)| reached.contains(from) && !reached.contains(to))
+            {
+                reached.push(to);
+            }
+            assert!(reached.contains(&State::Closed), "{state}");
+        }
+    }
+
+    #[test]
+    fn the_diagram_has_every_move_once() {
+        let diagram = state_diagram();
+        assert!(diagram.starts_with("stateDiagram-v2\n"));
+        for (from, trigger, to) in TABLE {
+            let arrow = format!("    {from} --> {to}: ");
+            let lines: Vec<&str> = diagram
+                .lines()
+                .filter_map(|line| line.strip_prefix(&arrow))
+                .collect();
+            assert_eq!(lines.len(), 1, "{arrow}");
+            assert!(lines[0].split(", ").any(|name| name == trigger.name()));
+        }
+    }
+}
