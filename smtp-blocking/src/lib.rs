@@ -32,6 +32,8 @@ mod connection;
 mod content;
 mod error;
 mod message;
+mod server;
+mod service;
 mod stream;
 mod transport;
 
@@ -40,5 +42,7 @@ pub use connection::Connection;
 pub use content::ContentWriter;
 pub use error::Error;
 pub use message::Message;
+pub use server::{Server, Shutdown};
+pub use service::{Service, serve};
 pub use smtp_proto;
 pub use stream::Stream;

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use smtp_proto::{Instant, Transmit, client};
+use smtp_proto::{Instant, Transmit, client, server};
 
 use crate::Stream;
 
@@ -35,10 +35,11 @@ pub(crate) trait Machine {
     fn handle_input(&mut self, input: &[u8], now: Instant);
     fn handle_timeout(&mut self, now: Instant);
     fn handle_write_closed(&mut self, now: Instant);
+    fn wants_input(&self) -> bool;
 }
 
 macro_rules! machine {
-    ($session:ty) => {
+    ($session:ty, $wants_input:expr) => {
         impl Machine for $session {
             fn poll_transmit(&self) -> Option<Transmit<'_>> {
                 self.poll_transmit()
@@ -58,11 +59,15 @@ macro_rules! machine {
             fn handle_write_closed(&mut self, now: Instant) {
                 self.handle_write_closed(now);
             }
+            fn wants_input(&self) -> bool {
+                $wants_input(self)
+            }
         }
     };
 }
 
-machine!(client::Session);
+machine!(client::Session, |_: &Self| true);
+machine!(server::Session, server::Session::wants_input);
 
 /// A stream, a clock, and what it takes to wait on the one by the other.
 #[derive(Debug)]
@@ -172,6 +177,10 @@ impl<S: Stream> Transport<S> {
 
     fn read(&mut self, session: &mut impl Machine, left: Duration) {
         self.unheard = 0;
+        if !session.wants_input() {
+            session.handle_timeout(self.now());
+            return;
+        }
         let limit = Some(left.clamp(GLANCE, PATIENCE));
         let read = match self.read_limit == limit {
             true => Ok(()),

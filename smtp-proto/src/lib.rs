@@ -5,7 +5,7 @@ extern crate alloc;
 
 mod buffer;
 pub mod client;
-// pub mod server;
+pub mod server;
 mod time;
 mod transcript;
 pub mod types;

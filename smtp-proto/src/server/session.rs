@@ -133,6 +133,15 @@ impl Session {
         self.clock.tell(now, self.waits_for());
     }
 
+    /// The transport takes no more octets, because a write failed. What was not
+    /// sent is dropped, and the session is over.
+    pub fn handle_write_closed(&mut self, now: Instant) {
+        self.dialogue.output.clear();
+        self.dialogue
+            .move_on(Trigger::Abort, Discarded::EndOfInput);
+        self.clock.tell(now, self.waits_for());
+    }
+
     /// Time has passed. Does nothing before the deadline.
     pub fn handle_timeout(&mut self, now: Instant) {
         let wait = self.waits_for();
