@@ -121,7 +121,10 @@ pub(crate) fn serve_until<S: Stream>(
     loop {
         while let Some(event) = session.poll_event()? {
             match event {
-                Event::Closed => return Ok(()),
+                Event::Closed => {
+                    transport.linger();
+                    return Ok(());
+                }
                 event => answer(event, service, &mut refused),
             }
         }
@@ -157,10 +160,8 @@ fn answer(event: Event<'_>, service: &mut impl Service, refused: &mut Option<Rej
             }
             Err(rejection) => data.reject(&rejection),
         },
-        Event::Content(piece) => {
-            if refused.is_none() {
-                *refused = service.content(piece).err();
-            }
+        Event::Content(piece) if refused.is_none() => {
+            *refused = service.content(piece).err();
         }
         Event::Message(message) => match refused.take() {
             Some(rejection) => message.reject(&rejection),
@@ -175,7 +176,8 @@ fn answer(event: Event<'_>, service: &mut impl Service, refused: &mut Option<Rej
             Err(rejection) => expand.reject(&rejection),
         },
         Event::Discarded(why) => service.discarded(why),
-        // `Closed` was dealt with; no question is asked that is not configured.
+        // Content of a message that was refused; `Closed`, which was dealt with;
+        // and no question is asked that is not configured.
         _ => {}
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     time::Duration,
 };
 
@@ -27,6 +27,15 @@ pub trait Stream: Read + Write {
     /// # Errors
     /// That of the socket.
     fn set_write_timeout(&mut self, limit: Option<Duration>) -> io::Result<()>;
+
+    /// Says to the peer that nothing more will be written, while reading goes
+    /// on. Streams that cannot do so may do nothing.
+    ///
+    /// # Errors
+    /// That of the socket.
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Stream for TcpStream {
@@ -36,6 +45,10 @@ impl Stream for TcpStream {
 
     fn set_write_timeout(&mut self, limit: Option<Duration>) -> io::Result<()> {
         Self::set_write_timeout(self, limit)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
     }
 }
 
@@ -48,6 +61,10 @@ impl Stream for std::os::unix::net::UnixStream {
     fn set_write_timeout(&mut self, limit: Option<Duration>) -> io::Result<()> {
         Self::set_write_timeout(self, limit)
     }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
 }
 
 impl<S: Stream + ?Sized> Stream for Box<S> {
@@ -57,5 +74,9 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
 
     fn set_write_timeout(&mut self, limit: Option<Duration>) -> io::Result<()> {
         (**self).set_write_timeout(limit)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        (**self).shutdown_write()
     }
 }

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The shortest time limit that a socket is given: zero means for ever to it.
 const GLANCE: Duration = Duration::from_millis(1);
 
+/// How long a peer that was told the end may take to close.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// After this many octets were written without a read, one is tried: the peer
 /// may have had enough long ago.
 const LISTEN_EVERY: usize = 512 * 1024;
@@ -135,6 +138,25 @@ impl<S: Stream> Transport<S> {
             self.write(session, GLANCE);
             if self.unheard <= before {
                 return;
+            }
+        }
+    }
+
+    /// Waits a little for the peer to close first: a connection that is closed
+    /// while something unread has come is reset, and takes with it what the
+    /// peer has not read yet, such as the last reply.
+    pub(crate) fn linger(&mut self) {
+        let until = std::time::Instant::now() + LINGER;
+        if self.error.is_some()
+            || self.stream.shutdown_write().is_err()
+            || self.stream.set_read_timeout(Some(LINGER)).is_err()
+        {
+            return;
+        }
+        while std::time::Instant::now() < until {
+            match self.stream.read(&mut self.buffer) {
+                Ok(n) if n > 0 => {}
+                _ => return,
             }
         }
     }

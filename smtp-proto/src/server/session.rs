@@ -137,8 +137,7 @@ impl Session {
     /// sent is dropped, and the session is over.
     pub fn handle_write_closed(&mut self, now: Instant) {
         self.dialogue.output.clear();
-        self.dialogue
-            .move_on(Trigger::Abort, Discarded::EndOfInput);
+        self.dialogue.move_on(Trigger::Abort, Discarded::EndOfInput);
         self.clock.tell(now, self.waits_for());
     }
 

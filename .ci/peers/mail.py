@@ -1,0 +1,244 @@
+"""What the checks in `run` need beyond shell: messages, a look into Maildirs, Python's SMTP client.
+
+mail.py free-port
+    Prints a TCP port of 127.0.0.1 that is free now.
+mail.py write ID SIZE FILE
+    Writes a message with LF line ends and all that is hard to carry, at least SIZE octets long.
+mail.py stored FILE SENDER COPIES MAILDIR [crlf]
+    Waits until MAILDIR/new holds COPIES messages with the Message-ID of FILE, then compares each,
+    octet by octet, with FILE (its line ends turned to CRLF when so told).
+mail.py smtplib PORT FILE
+    Sends FILE from bob to alice@example.test.
+mail.py burst PORT PID MAILDIR ROUND
+    Kills process PID, the receiver at PORT, in the middle of a burst of messages. Fails unless every
+    message acknowledged before, in this round or an earlier one, is in MAILDIR/new, and every message
+    in there is complete. The acknowledged ones are noted in the file MAILDIR.acknowledged.
+"""
+
+import os
+import random
+import re
+import signal
+import smtplib
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+SENDER = "bob@example.test"
+RECIPIENT = "alice@example.test"
+
+HARD_LINES = [
+    b".",
+    b"..",
+    b"...",
+    b".a dot before a word",
+    b"..two dots before a word",
+    b". a dot and a blank",
+    b"",
+    b"From here on: no mbox quoting",
+    b"blanks and a tab at the end  \t",
+    b"100 % \\r \\x24 $HOME `no` <tags> & \"quotes\"",
+    "8 bit: äöüß € 漢字 🙂".encode(),
+    b"MAIL FROM:<not@a.command>",
+    b"QUIT",
+    b"x" * 998,
+    b"." + b"y" * 996,
+]
+
+
+def message(ident, size=0):
+    """A message named ident: dots at the start of lines, at the start of the body, and an empty last line."""
+    header = [
+        "From: Zoë Ünïcøde <bob@example.test>",
+        "To: alice@example.test",
+        "Date: Sun, 01 Feb 2026 12:00:00 +0000",
+        f"Message-ID: <{ident}@example.test>",
+        "Subject: Grüße, 8 bit in a header",
+        " folded, and . dotted",
+        "MIME-Version: 1.0",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 8bit",
+        "",
+    ]
+    lines = [line.encode() for line in header] + HARD_LINES
+    length = sum(len(line) + 1 for line in lines)
+    choice = random.Random(ident)
+    while length < size:
+        line = b"." * choice.choice([0, 0, 1, 1, 2]) + b"z" * choice.randrange(100)
+        lines.append(line)
+        length += len(line) + 1
+    return b"\n".join(lines + [b".", b"", b""])
+
+
+def with_crlf(content):
+    return content.replace(b"\n", b"\r\n")
+
+
+def ident_of(content):
+    found = re.search(rb"^Message-ID: <([^@\r\n]*)@", content, re.MULTILINE)
+    return found.group(1).decode() if found else None
+
+
+TRACE = rb"(?:(?:Return-Path|X-Original-To|Delivered-To|Received):[^\n]*\n(?:[ \t][^\n]*\n)*)*"
+
+
+def problem(stored, expected, sender):
+    """What is wrong with a stored file, or None."""
+    trace = re.match(TRACE, stored).group()
+    content = stored[len(trace):]
+    if not trace.startswith(f"Return-Path: <{sender}>".encode()):
+        return f"no Return-Path: <{sender}> at the start: {trace[:100]!r}"
+    if not re.search(rb"^Received:", trace, re.MULTILINE):
+        return f"no Received: in front: {trace!r}"
+    if content == expected:
+        return None
+    at = len(os.path.commonprefix([content, expected]))
+    near = slice(max(at - 30, 0), at + 30)
+    return (
+        f"{len(content)} octets stored, {len(expected)} expected, first difference at {at}:\n"
+        f"  stored   ...{content[near]!r}...\n  expected ...{expected[near]!r}..."
+    )
+
+
+def read_maildir(maildir):
+    new = Path(maildir, "new")
+    return {path.name: path.read_bytes() for path in new.iterdir()} if new.is_dir() else {}
+
+
+def stored(file, sender, copies, maildir, line_ends="lf"):
+    expected = Path(file).read_bytes()
+    ident = ident_of(expected)
+    if line_ends == "crlf":
+        expected = with_crlf(expected)
+    deadline = time.monotonic() + 30
+    while True:
+        found = [content for content in read_maildir(maildir).values() if ident_of(content) == ident]
+        if len(found) >= int(copies) or time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    if len(found) != int(copies):
+        sys.exit(f"{maildir}/new holds {len(found)} copies of message '{ident}' instead of {copies}")
+    problems = [text for content in found if (text := problem(content, expected, sender))]
+    if problems:
+        sys.exit(f"{len(problems)} of {len(found)} copies are wrong, the first one: {problems[0]}")
+
+
+def connect(port):
+    return smtplib.SMTP("127.0.0.1", int(port), local_hostname="client.example.test", timeout=20)
+
+
+def send_with_smtplib(port, file):
+    with connect(port) as client:
+        client.sendmail(SENDER, [RECIPIENT], with_crlf(Path(file).read_bytes()), ["BODY=8BITMIME"])
+
+
+def burst_message(ident):
+    return message(ident, random.Random(ident).choice([0, 1_000, 20_000, 200_000]))
+
+
+class Burst:
+    """Clients that send messages side by side until the receiver is gone."""
+
+    CLIENTS = 4
+    MESSAGES = 500
+
+    def __init__(self, port, round_number):
+        self.port = port
+        self.round_number = round_number
+        self.acknowledged = []
+        self.cut_off = 0
+        self.refusals = []
+
+    def client(self, number):
+        try:
+            session = connect(self.port)
+            session.ehlo()
+            for count in range(self.MESSAGES):
+                self.send_one(session, f"burst-{self.round_number}-{number}-{count}")
+        except (OSError, smtplib.SMTPServerDisconnected):
+            self.cut_off += 1
+        except (smtplib.SMTPException, ValueError) as error:
+            self.refusals.append(repr(error))
+
+    def send_one(self, session, ident):
+        for step in (
+            lambda: session.mail(SENDER),
+            lambda: session.rcpt(RECIPIENT),
+            lambda: session.data(with_crlf(burst_message(ident))),
+        ):
+            code, text = step()
+            if code == -1:
+                raise smtplib.SMTPServerDisconnected
+            if code != 250:
+                raise ValueError(f"{ident}: {code} {text!r}")
+        self.acknowledged.append(ident)
+
+    def run_until_killed(self, pid, after):
+        threads = [threading.Thread(target=self.client, args=[n], daemon=True) for n in range(self.CLIENTS)]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 60
+        while len(self.acknowledged) < after and not self.refusals and time.monotonic() < deadline:
+            time.sleep(0.001)
+        os.kill(pid, signal.SIGKILL)
+        for thread in threads:
+            thread.join(timeout=30)
+        if self.refusals:
+            sys.exit("\n".join(self.refusals))
+        if len(self.acknowledged) < after or self.cut_off != self.CLIENTS:
+            sys.exit(
+                f"not killed in the middle: {len(self.acknowledged)} acknowledged, "
+                f"{self.cut_off} of {self.CLIENTS} clients cut off"
+            )
+
+
+def burst(port, pid, maildir, round_number):
+    run = Burst(port, round_number)
+    run.run_until_killed(int(pid), after=30 + 10 * int(round_number))
+    files = {}
+    for name, content in read_maildir(maildir).items():
+        ident = ident_of(content)
+        wrong = f"no Message-ID: {content[:200]!r}" if ident is None else problem(
+            content, with_crlf(burst_message(ident)), SENDER
+        )
+        if wrong:
+            sys.exit(f"new/{name} is not complete: {wrong}")
+        files[ident] = files.get(ident, 0) + 1
+    with open(maildir + ".acknowledged", "a+") as note:
+        note.writelines(f"{ident}\n" for ident in run.acknowledged)
+        note.seek(0)
+        acknowledged = note.read().split()
+    lost = [ident for ident in acknowledged if ident not in files]
+    doubled = [ident for ident, count in files.items() if count > 1]
+    print(f"{len(acknowledged)} messages acknowledged so far, {len(files)} in new/")
+    if lost:
+        sys.exit(f"acknowledged, then lost: {lost}")
+    if doubled:
+        sys.exit(f"stored more than once: {doubled}")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        print(listener.getsockname()[1])
+
+
+def main(command, *arguments):
+    if command == "free-port":
+        free_port()
+    elif command == "write":
+        ident, size, file = arguments
+        Path(file).write_bytes(message(ident, int(size)))
+    elif command == "stored":
+        stored(*arguments)
+    elif command == "smtplib":
+        send_with_smtplib(*arguments)
+    elif command == "burst":
+        burst(*arguments)
+    else:
+        sys.exit(__doc__)
+
+
+main(*sys.argv[1:])

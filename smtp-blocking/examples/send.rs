@@ -1,0 +1,394 @@
+//! Sends a message.
+//!
+//! Without arguments it starts a receiver in the same program, at a loopback
+//! port, sends it a message with an attachment, and shows the dialogue and what
+//! became of the message. With arguments it sends to any server; see `--help`.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a program, not a library
+
+use std::{
+    error::Error,
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use mail_builder::MessageBuilder;
+use smtp_blocking::{CONNECT_TIMEOUT, Connection, Server, Service, connect};
+use smtp_proto::{
+    client::{self, Fate, LineEndings, NotSent, Outcome, Transaction},
+    server::{self, Data, Message, Rcpt, Rejection},
+    types::{ForwardPath, ReversePath},
+};
+
+const HELP: &str = "\
+Sends a message by SMTP.
+
+Usage: send
+       send --server HOST[:PORT] --from ADDRESS --to ADDRESS... [OPTION...] [FILE]
+
+Without arguments, a receiver is started at a loopback port, and gets a message.
+With arguments, FILE is sent, or standard input: a message with its header. Line
+ends may be those of any system.
+
+  --server HOST[:PORT]      a name, or an address ([::1]:2525); port 25 if none
+                            is given
+  --from ADDRESS            the sender; '<>' for none
+  --to ADDRESS              a recipient; may be repeated
+  --all-or-nothing          send to nobody if any recipient is refused
+  --name NAME               what to be called (default: the local address)
+  --quiet                   do not show the dialogue on standard error
+  --help                    print this
+
+What became of the message goes to standard output, a line for each recipient.
+Exit codes: 0 accepted for all, 1 for some, 3 for none; 2 wrong usage; 4 in
+doubt: the server may have the message or not; 5 no session with the server.
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let sent = if arguments.is_empty() {
+        demonstrate()
+    } else {
+        match Options::from_arguments(arguments) {
+            Ok(Some(options)) => send(&options),
+            Ok(None) => {
+                print!("{HELP}");
+                return ExitCode::SUCCESS;
+            }
+            Err(error) => {
+                eprintln!("send: {error}; try --help");
+                return ExitCode::from(2);
+            }
+        }
+    };
+    match sent {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("send: {error}");
+            ExitCode::from(5)
+        }
+    }
+}
+
+// ---- to any server ----
+
+fn send(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+    let source = Source::open(options.file.as_deref())?;
+    let mut connection = open(options)?;
+    let transaction = Transaction::new(options.from.clone())
+        .recipients(options.to.clone())
+        .policy(options.policy);
+    let outcome = match source {
+        Source::Memory(content) => connection.send(transaction.content(content))?,
+        Source::File { path, size } => {
+            let mut progress = Progress::new(size, options.quiet);
+            connection.send_with(transaction.size(size), |content| {
+                let mut file = File::open(&path)?;
+                let mut buffer = vec![0; 64 * 1024];
+                progress.start();
+                // What a server does not want need not be read.
+                while content.is_wanted() {
+                    let n = file.read(&mut buffer)?;
+                    if n == 0 {
+                        break;
+                    }
+                    content.write_all(buffer.get(..n).unwrap_or_default())?;
+                    progress.add(n);
+                }
+                Ok(())
+            })?
+        }
+    };
+    // The outcome is certain; how the session ends changes nothing.
+    let _ = connection.quit();
+    report(&options.to, &outcome);
+    Ok(exit_code(&outcome))
+}
+
+fn open(options: &Options) -> Result<Connection, Box<dyn Error>> {
+    let stream = connect(&options.host, options.port, CONNECT_TIMEOUT)?;
+    let name = match &options.name {
+        Some(name) => name.parse()?,
+        None => stream.local_addr()?.ip().to_canonical().into(),
+    };
+    let mut config = client::Config::new(&name)?;
+    config.content.line_endings = LineEndings::Repair;
+    // Whether a long line is too long is for the server to say here.
+    config.content.max_line = None;
+    config.long_local_parts = true;
+    connect_with(stream, config, options.quiet)
+}
+
+fn connect_with(
+    stream: TcpStream,
+    config: client::Config,
+    quiet: bool,
+) -> Result<Connection, Box<dyn Error>> {
+    Ok(if quiet {
+        Connection::open(stream, config)?
+    } else {
+        Connection::open_with_transcript(stream, config, |entry| eprintln!("{entry}"))?
+    })
+}
+
+fn report(recipients: &[ForwardPath], outcome: &Outcome) {
+    for (recipient, fate) in recipients.iter().zip(outcome.recipients()) {
+        println!("{recipient}: {fate}");
+    }
+}
+
+fn exit_code(outcome: &Outcome) -> ExitCode {
+    let all = outcome.recipients();
+    ExitCode::from(match outcome.fate() {
+        Fate::InDoubt(_) => 4,
+        _ if outcome.is_complete() => 0,
+        _ if all.iter().any(Fate::is_accepted) => 1,
+        Fate::NotSent(NotSent::Session(_)) => 5,
+        _ => 3,
+    })
+}
+
+/// Where the message comes from.
+enum Source {
+    /// Standard input, which can be read only once.
+    Memory(Vec<u8>),
+    /// A file, and how many octets it has with every line end as CRLF.
+    File { path: String, size: u64 },
+}
+
+impl Source {
+    fn open(path: Option<&str>) -> io::Result<Self> {
+        let Some(path) = path.filter(|&path| path != "-") else {
+            let mut content = Vec::new();
+            io::stdin().read_to_end(&mut content)?;
+            return Ok(Self::Memory(content));
+        };
+        let named = |error| io::Error::other(format!("{path}: {error}"));
+        let size = wire_size(BufReader::new(File::open(path).map_err(named)?)).map_err(named)?;
+        Ok(Self::File {
+            path: path.to_owned(),
+            size,
+        })
+    }
+}
+
+/// How many octets a text has with every line end as CRLF.
+fn wire_size(mut text: impl BufRead) -> io::Result<u64> {
+    let mut size = 0;
+    let mut last = b'\n';
+    loop {
+        let block = text.fill_buf()?;
+        let Some(&end) = block.last() else {
+            // The last line gets a line end, too.
+            return Ok(if last == b'\n' { size } else { size + 2 });
+        };
+        for &octet in block {
+            let lone_cr = last == b'\r' && octet != b'\n';
+            let lone_lf = octet == b'\n' && last != b'\r';
+            size += 1 + u64::from(lone_cr) + u64::from(lone_lf);
+            last = octet;
+        }
+        last = end;
+        let length = block.len();
+        text.consume(length);
+    }
+}
+
+/// How far a large message has come, on standard error.
+struct Progress {
+    size: u64,
+    done: u64,
+    shown: u64,
+    hidden: bool,
+}
+
+impl Progress {
+    /// Smaller messages are gone before anybody has read it.
+    const WORTH_SHOWING: u64 = 4 * 1024 * 1024;
+
+    fn new(size: u64, quiet: bool) -> Self {
+        Self {
+            size,
+            done: 0,
+            shown: 0,
+            hidden: quiet || size < Self::WORTH_SHOWING,
+        }
+    }
+
+    fn start(&mut self) {
+        (self.done, self.shown) = (0, 0);
+    }
+
+    fn add(&mut self, octets: usize) {
+        self.done += octets as u64;
+        let percent = self.done.saturating_mul(100) / self.size.max(1);
+        if !self.hidden && percent >= self.shown + 10 {
+            self.shown = percent - percent % 10;
+            eprintln!("   {:3} % of {} octets", self.shown.min(100), self.size);
+        }
+    }
+}
+
+struct Options {
+    host: String,
+    port: u16,
+    from: ReversePath,
+    to: Vec<ForwardPath>,
+    policy: client::RecipientPolicy,
+    name: Option<String>,
+    quiet: bool,
+    file: Option<String>,
+}
+
+impl Options {
+    /// `None` if help was asked for.
+    fn from_arguments(arguments: Vec<String>) -> Result<Option<Self>, Box<dyn Error>> {
+        let (mut server, mut from, mut file, mut name) = (None, None, None, None);
+        let mut to = Vec::new();
+        let mut policy = client::RecipientPolicy::Partial;
+        let mut quiet = false;
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--help" | "-h" => return Ok(None),
+                "--server" => server = Some(host_and_port(&value()?)?),
+                "--from" => from = Some(value()?.parse()?),
+                "--to" => to.push(value()?.parse()?),
+                "--all-or-nothing" => policy = client::RecipientPolicy::AllOrNothing,
+                "--name" => name = Some(value()?),
+                "--quiet" | "-q" => quiet = true,
+                option if option.starts_with("--") => {
+                    return Err(format!("unknown option {option}").into());
+                }
+                path if file.is_none() => file = Some(path.to_owned()),
+                path => return Err(format!("one file only, and not {path}").into()),
+            }
+        }
+        let (host, port) = server.ok_or("--server is missing")?;
+        if to.is_empty() {
+            return Err("--to is missing".into());
+        }
+        Ok(Some(Self {
+            host,
+            port,
+            from: from.ok_or("--from is missing")?,
+            to,
+            policy,
+            name,
+            quiet,
+            file,
+        }))
+    }
+}
+
+/// `HOST`, `HOST:PORT`, `ADDRESS`, or `[ADDRESS]:PORT`.
+fn host_and_port(text: &str) -> Result<(String, u16), Box<dyn Error>> {
+    let bare_v6 = text.matches(':').count() > 1 && !text.contains(']');
+    match text.rsplit_once(':') {
+        Some((host, port)) if !bare_v6 && !port.ends_with(']') => {
+            Ok((host.to_owned(), port.parse()?))
+        }
+        _ => Ok((text.to_owned(), 25)),
+    }
+}
+
+// ---- to a receiver of our own ----
+
+fn demonstrate() -> Result<ExitCode, Box<dyn Error>> {
+    let server = Server::bind("127.0.0.1:0")?;
+    let address = server.local_addr()?;
+    let shutdown = server.shutdown_handle()?;
+    let config = server::Config::new("mx.example.net".parse()?)?;
+    let inbox = Arc::new(Mutex::new(Vec::new()));
+    let stored = Arc::clone(&inbox);
+    let receiver = thread::spawn(move || {
+        server.run(&config, |_peer| Receiver {
+            inbox: Arc::clone(&stored),
+            incoming: Vec::new(),
+        })
+    });
+    println!("A receiver listens on {address}. The dialogue with it:\n");
+
+    let config = client::Config::new(&"client.example.org".parse()?)?;
+    let stream = connect("127.0.0.1", address.port(), CONNECT_TIMEOUT)?;
+    let mut connection = Connection::open_with_transcript(stream, config, |entry| {
+        println!("  {}", entry.to_string().replace('\n', "\n  "));
+    })?;
+    let recipients: Vec<ForwardPath> =
+        vec!["bob@example.net".parse()?, "nobody@example.net".parse()?];
+    let outcome = connection.send(
+        Transaction::new("alice@example.org".parse::<ReversePath>()?)
+            .recipients(recipients.clone())
+            .content(message()?),
+    )?;
+    connection.quit()?;
+
+    println!("\nWhat became of the message:\n");
+    report(&recipients, &outcome);
+    shutdown.shutdown();
+    let _ = receiver.join();
+    let inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
+    for message in inbox.iter() {
+        println!("\nWhat the receiver has, {} octets:\n", message.len());
+        for line in String::from_utf8_lossy(message).lines() {
+            println!("  {line}");
+        }
+    }
+    // One recipient is refused on purpose.
+    Ok(match (outcome.fate(), inbox.len()) {
+        (Fate::Accepted(_), 1) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+/// A message with everything that people put into one.
+fn message() -> io::Result<Vec<u8>> {
+    MessageBuilder::new()
+        .from(("Alice", "alice@example.org"))
+        .to(("Bob Kovačič", "bob@example.net"))
+        .reply_to("replies@example.org")
+        .subject("Lepo pozdravljen, KOVAČIČ ✉")
+        .text_body("Hello.\n.\nThe line above is a single dot.\n")
+        .html_body("<p>Hello.</p>\n<p>And this is <b>HTML</b>.</p>\n")
+        .attachment("text/plain", "načrt.txt", "The plan: to be sent.\n")
+        .write_to_vec()
+}
+
+/// Keeps messages in memory, for anybody but `nobody`.
+struct Receiver {
+    inbox: Arc<Mutex<Vec<Vec<u8>>>>,
+    incoming: Vec<u8>,
+}
+
+impl Service for Receiver {
+    fn rcpt(&mut self, rcpt: &Rcpt<'_>) -> Result<(), Rejection> {
+        match rcpt.path().mailbox() {
+            Some(mailbox) if mailbox.local_part().as_str() == "nobody" => {
+                Err(Rejection::no_such_user())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn data(&mut self, _: &Data<'_>) -> Result<(), Rejection> {
+        self.incoming.clear();
+        Ok(())
+    }
+
+    fn content(&mut self, piece: &[u8]) -> Result<(), Rejection> {
+        self.incoming.extend_from_slice(piece);
+        Ok(())
+    }
+
+    fn message(&mut self, _: &Message<'_>) -> Result<String, Rejection> {
+        let message = std::mem::take(&mut self.incoming);
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        inbox.push(message);
+        Ok(format!("stored as number {}", inbox.len()))
+    }
+}
