@@ -127,6 +127,12 @@ impl<'a> Transmit<'a> {
         segments.chain(tail)
     }
 
+    /// The first slice, for a driver that writes one at a time.
+    #[must_use]
+    pub fn first(self) -> &'a [u8] {
+        self.slices().next().unwrap_or_default()
+    }
+
     /// How many octets there are in all.
     #[must_use]
     pub const fn octets(self) -> u64 {

@@ -127,14 +127,23 @@ impl fmt::Display for NotSent {
 /// given, duplicates kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
+    fate: Fate,
     recipients: Vec<Fate>,
-    /// What became of it as far as no recipient is concerned.
-    rest: Fate,
 }
 
 impl Outcome {
-    pub(super) const fn new(recipients: Vec<Fate>, rest: Fate) -> Self {
-        Self { recipients, rest }
+    /// `otherwise` is what became of a transaction without recipients.
+    pub(super) fn new(recipients: Vec<Fate>, otherwise: Fate) -> Self {
+        let in_doubt = |fate: &&Fate| matches!(fate, Fate::InDoubt(_));
+        let accepted = |fate: &&Fate| fate.is_accepted();
+        let fates = || recipients.iter();
+        let fate = fates()
+            .find(in_doubt)
+            .or_else(|| fates().find(accepted))
+            .or_else(|| fates().next())
+            .cloned()
+            .unwrap_or(otherwise);
+        Self { fate, recipients }
     }
 
     /// For each recipient, in the order given.
@@ -154,14 +163,8 @@ impl Outcome {
     /// first. A transaction in stages that ended before it had a recipient has
     /// a fate, too.
     #[must_use]
-    pub fn fate(&self) -> &Fate {
-        let fates = || self.recipients.iter();
-        let in_doubt = |fate: &&Fate| matches!(fate, Fate::InDoubt(_));
-        fates()
-            .find(in_doubt)
-            .or_else(|| fates().find(|fate| fate.is_accepted()))
-            .or_else(|| fates().next())
-            .unwrap_or(&self.rest)
+    pub const fn fate(&self) -> &Fate {
+        &self.fate
     }
 }
 

@@ -35,11 +35,9 @@
 //!         }
 //!     }
 //!     if let Some(transmit) = session.poll_transmit() {
-//!         // `write_vectored`, which may take less than all of it.
-//!         let n = transmit.slices().next().map_or(0, |slice| {
-//!             output.extend_from_slice(slice);
-//!             slice.len()
-//!         });
+//!         // `write`, which may take less than all of it.
+//!         output.extend_from_slice(transmit.first());
+//!         let n = transmit.first().len();
 //!         session.handle_transmitted(n, Instant::ORIGIN);
 //!         continue;
 //!     }
