@@ -33,3 +33,9 @@ mod transport;
 pub use connection::Connection;
 pub use error::Error;
 pub use smtp_proto;
+
+/// The code of the README, compiled. It is here because no other crate sees
+/// everything that it uses.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -306,7 +306,11 @@ impl Session {
             delivery.lose(&error, begun && in_doubt);
             self.finished(delivery);
         }
-        self.state = State::Closed;
+        let input = match error.kind() {
+            ErrorKind::Refused => Input::Refused,
+            _ => Input::Lost,
+        };
+        self.state = state::next(self.state, input).unwrap_or(State::Closed);
         self.out.clear();
         self.pipeline.clear();
         if says_farewell && let Some(line) = self.out.line(Command::Quit, usize::MAX) {
