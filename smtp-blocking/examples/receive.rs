@@ -21,13 +21,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use smtp_blocking::{Server, Service};
 use smtp_proto::{
     server::{
         Config, Data, Date, Discarded, LoneLineEndings, Message, Rcpt, Rejection, ReturnPath,
+        Timeouts,
     },
     types::{Domain, ForwardPath, Host},
 };
@@ -43,6 +44,8 @@ Usage: receive [--listen ADDRESS:PORT] [--maildir DIRECTORY] [OPTION...]
   --domain DOMAIN           accept mail for this domain only; may be repeated
   --max-size OCTETS         the largest message    (default 26214400)
   --max-connections N       at a time              (default 100)
+  --timeout SECONDS         the longest wait for a command, or for content to
+                            go on                  (default 300)
   --repair-line-endings     take content with lone CR or LF, completed to CRLF,
                             instead of refusing it
   --help                    print this
@@ -77,6 +80,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let config = Config::new(options.name)?
         .max_message_size(Some(options.max_size))
         .lone_line_endings(options.lone_line_endings)
+        .timeouts(options.timeouts)
         .smtputf8(true);
     let server = Server::bind(options.listen)?.max_connections(options.max_connections);
     println!("listening on {}", server.local_addr()?);
@@ -240,6 +244,7 @@ struct Options {
     domains: Vec<Domain>,
     max_size: u64,
     max_connections: usize,
+    timeouts: Timeouts,
     lone_line_endings: LoneLineEndings,
 }
 
@@ -255,6 +260,7 @@ impl Options {
             domains: Vec::new(),
             max_size: Config::DEFAULT_MAX_MESSAGE_SIZE,
             max_connections: Server::MAX_CONNECTIONS,
+            timeouts: Timeouts::default(),
             lone_line_endings: LoneLineEndings::Refuse,
         };
         while let Some(option) = arguments.next() {
@@ -267,6 +273,12 @@ impl Options {
                 "--domain" => options.domains.push(value()?.parse()?),
                 "--max-size" => options.max_size = value()?.parse()?,
                 "--max-connections" => options.max_connections = value()?.parse()?,
+                "--timeout" => {
+                    let timeout = Duration::from_secs(value()?.parse()?);
+                    options.timeouts.command = timeout;
+                    options.timeouts.content = timeout;
+                    options.timeouts.output = timeout;
+                }
                 "--repair-line-endings" => options.lone_line_endings = LoneLineEndings::Repair,
                 _ => return Err(format!("unknown option {option}").into()),
             }

@@ -14,6 +14,7 @@ use std::{
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 use mail_builder::MessageBuilder;
@@ -40,6 +41,8 @@ ends may be those of any system.
   --to ADDRESS              a recipient; may be repeated
   --all-or-nothing          send to nobody if any recipient is refused
   --name NAME               what to be called (default: the local address)
+  --timeout SECONDS         the longest wait for any one answer (default: as RFC
+                            5321 wants it, from two minutes to ten)
   --quiet                   do not show the dialogue on standard error
   --help                    print this
 
@@ -110,7 +113,11 @@ fn send(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn open(options: &Options) -> Result<Connection, Box<dyn Error>> {
-    let stream = connect(&options.host, options.port, CONNECT_TIMEOUT)?;
+    let stream = connect(
+        &options.host,
+        options.port,
+        options.timeout.unwrap_or(CONNECT_TIMEOUT),
+    )?;
     let name = match &options.name {
         Some(name) => name.parse()?,
         None => stream.local_addr()?.ip().to_canonical().into(),
@@ -120,6 +127,9 @@ fn open(options: &Options) -> Result<Connection, Box<dyn Error>> {
     // Whether a long line is too long is for the server to say here.
     config.content.max_line = None;
     config.long_local_parts = true;
+    if let Some(timeout) = options.timeout {
+        config.timeouts = client::Timeouts::all(timeout);
+    }
     connect_with(stream, config, options.quiet)
 }
 
@@ -240,6 +250,7 @@ struct Options {
     to: Vec<ForwardPath>,
     policy: client::RecipientPolicy,
     name: Option<String>,
+    timeout: Option<Duration>,
     quiet: bool,
     file: Option<String>,
 }
@@ -247,7 +258,8 @@ struct Options {
 impl Options {
     /// `None` if help was asked for.
     fn from_arguments(arguments: Vec<String>) -> Result<Option<Self>, Box<dyn Error>> {
-        let (mut server, mut from, mut file, mut name) = (None, None, None, None);
+        let (mut server, mut from, mut file) = (None, None, None);
+        let (mut name, mut timeout) = (None, None);
         let mut to = Vec::new();
         let mut policy = client::RecipientPolicy::Partial;
         let mut quiet = false;
@@ -261,6 +273,7 @@ impl Options {
                 "--to" => to.push(value()?.parse()?),
                 "--all-or-nothing" => policy = client::RecipientPolicy::AllOrNothing,
                 "--name" => name = Some(value()?),
+                "--timeout" => timeout = Some(Duration::from_secs(value()?.parse()?)),
                 "--quiet" | "-q" => quiet = true,
                 option if option.starts_with("--") => {
                     return Err(format!("unknown option {option}").into());
@@ -280,6 +293,7 @@ impl Options {
             to,
             policy,
             name,
+            timeout,
             quiet,
             file,
         }))
