@@ -125,6 +125,7 @@ impl fmt::Display for Domain {
 ///
 /// let literal: AddressLiteral = "[IPv6:2001:db8::1]".parse()?;
 /// assert_eq!(literal.to_string(), "[IPv6:2001:db8::1]");
+/// assert!("[2001:db8::1]".parse::<AddressLiteral>().is_err());
 /// # Ok::<(), smtp_proto::types::DomainError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -165,6 +166,11 @@ impl AddressLiteral {
         };
         if tag.eq_ignore_ascii_case("IPv6") {
             return content.parse().ok().map(Self::V6);
+        }
+        // `[2001:db8::1]`, where the tag was forgotten, would otherwise have
+        // the tag `2001`.
+        if inner.parse::<Ipv6Addr>().is_ok() {
+            return None;
         }
         let ldh = tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let fits = ldh && !tag.is_empty() && !tag.ends_with('-') && !content.is_empty();
