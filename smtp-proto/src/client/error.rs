@@ -4,7 +4,7 @@ use alloc::{boxed::Box, string::String};
 use core::fmt;
 
 use crate::{
-    types::{ParameterError, Reply},
+    types::{Class, ParameterError, Reply},
     wire::ReplyParseError,
 };
 
@@ -120,12 +120,13 @@ impl Error {
     }
 
     /// Whether another attempt, later or at another host, may do better: all
-    /// but a 5yz.
+    /// but a 5yz to greeting, EHLO or HELO. (Where one comes later, it is about
+    /// one message, and ends the session for others that have no part in it.)
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        !self
-            .reply()
-            .is_some_and(|reply| self.0.kind == ErrorKind::Refused && reply.code().get() / 100 == 5)
+        let opening = matches!(self.0.phase, Phase::Greeting | Phase::Ehlo | Phase::Helo);
+        let permanent = |reply: &Reply| reply.class() == Some(Class::PermanentNegative);
+        !(opening && self.0.kind == ErrorKind::Refused && self.reply().is_some_and(permanent))
     }
 
     /// Whether the greeting was 521: this host never takes mail (RFC 7504).
