@@ -193,6 +193,10 @@ pub enum CommandError {
     Parameter(ParameterError),
     /// The command line would be longer than any server must take.
     LineTooLong,
+    /// The text of a request is not US-ASCII, which VRFY and EXPN may be only
+    /// with a parameter that this version does not send (RFC 6531 section
+    /// 3.7.4.2), and other commands not at all.
+    NotAscii,
     /// The server cannot have this recipient in the open transaction.
     Recipient(super::NotSent),
     /// The content is not such as can be sent.
@@ -209,6 +213,7 @@ impl fmt::Display for CommandError {
             Self::NoRecipients => "a transaction without recipients",
             Self::LocalPartTooLong => "a local part longer than 64 octets",
             Self::LineTooLong => "a command line longer than servers take",
+            Self::NotAscii => "a request that is not ASCII",
             Self::Parameter(error) => return error.fmt(f),
             Self::Recipient(reason) => return reason.fmt(f),
             Self::Content(error) => return error.fmt(f),

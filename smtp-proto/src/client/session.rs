@@ -217,8 +217,8 @@ impl Session {
     /// would not tell.
     ///
     /// # Errors
-    /// [`CommandError`] if nothing more can be queued, or a transaction is in
-    /// stages; so for the next five.
+    /// [`CommandError`] if nothing more can be queued, a transaction is in
+    /// stages, or the text is not US-ASCII; so for the next four.
     pub fn verify(&mut self, user: Argument) -> Result<RequestId, CommandError> {
         self.request(Command::Vrfy(user))
     }

@@ -78,6 +78,9 @@ impl Session {
 
     pub(super) fn request(&mut self, command: Command) -> Result<RequestId, CommandError> {
         self.check_room()?;
+        if !command.is_ascii() {
+            return Err(CommandError::NotAscii);
+        }
         let id = RequestId(self.id());
         self.queue.push_back(Job::Request(id, command));
         self.pump();
