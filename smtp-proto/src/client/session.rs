@@ -294,10 +294,12 @@ impl Session {
     /// Acknowledges that the transport took `n` octets of the output.
     pub fn handle_transmitted(&mut self, n: usize, now: Instant) {
         self.news(now);
+        let before = self.out.sent();
         self.out.advance(n);
         let in_content = matches!(self.state, State::Content | State::EndOfData);
         let block_is_over = self.out.sent() - self.block_start >= Timeouts::BLOCK_LEN;
-        if in_content && (block_is_over || self.out.pending() == 0) {
+        let progress = self.out.sent() > before;
+        if in_content && progress && (block_is_over || self.out.pending() == 0) {
             self.start_wait();
         }
         self.pump();
@@ -309,9 +311,11 @@ impl Session {
     /// on reading.
     pub fn handle_write_closed(&mut self, now: Instant) {
         self.news(now);
-        self.write_closed = true;
-        self.out.clear();
-        self.start_wait();
+        if !self.write_closed {
+            self.write_closed = true;
+            self.out.clear();
+            self.start_wait();
+        }
         self.wait_started_is_stale = false;
     }
 
