@@ -215,9 +215,10 @@ impl Talk {
     pub(crate) fn fates(&mut self) -> Vec<String> {
         let mut lines = self.events();
         lines.retain(|line| {
-            [" accepted: ", " refused ", " not sent: ", " in doubt: "]
-                .iter()
-                .any(|fate| line.contains(fate))
+            line.starts_with('m')
+                && [" accepted: ", " refused ", " not sent: ", " in doubt: "]
+                    .iter()
+                    .any(|fate| line.contains(fate))
         });
         lines
     }
