@@ -183,7 +183,7 @@ impl Argument {
     /// Checks the text. White space around it is not part of it.
     ///
     /// # Errors
-    /// [`CommandTextError`] if it is empty, longer than 500 octets, or has a
+    /// [`CommandTextError`] if it is empty, longer than 505 octets, or has a
     /// control character.
     pub fn new(text: &str) -> Result<Self, CommandTextError> {
         let text = text.trim_matches(' ');
