@@ -347,7 +347,11 @@ impl Delivery {
         if in_doubt {
             self.end_accepted(&Fate::InDoubt(error.clone()));
         }
-        self.end_all(Fate::NotSent(NotSent::Session(error.clone())));
+        // Where MAIL was refused, its reply is what there is to tell, whether
+        // or not the rest of its group was answered.
+        if !matches!(self.mail, Mail::Refused { .. }) {
+            self.end_all(Fate::NotSent(NotSent::Session(error.clone())));
+        }
     }
 
     /// What became of it, now that it has ended.

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, string::String};
 use core::fmt;
 
 use crate::{
-    types::{ParameterError, Reply},
+    types::{Class, ParameterError, Reply},
     wire::ReplyParseError,
 };
 
@@ -120,12 +120,13 @@ impl Error {
     }
 
     /// Whether another attempt, later or at another host, may do better: all
-    /// but a 5yz.
+    /// but a 5yz to greeting, EHLO or HELO. (Where one comes later, it is about
+    /// one message, and ends the session for others that have no part in it.)
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        !self
-            .reply()
-            .is_some_and(|reply| self.0.kind == ErrorKind::Refused && reply.code().get() / 100 == 5)
+        let opening = matches!(self.0.phase, Phase::Greeting | Phase::Ehlo | Phase::Helo);
+        let permanent = |reply: &Reply| reply.class() == Some(Class::PermanentNegative);
+        !(opening && self.0.kind == ErrorKind::Refused && self.reply().is_some_and(permanent))
     }
 
     /// Whether the greeting was 521: this host never takes mail (RFC 7504).
@@ -192,6 +193,10 @@ pub enum CommandError {
     Parameter(ParameterError),
     /// The command line would be longer than any server must take.
     LineTooLong,
+    /// The text of a request is not US-ASCII, which VRFY and EXPN may be only
+    /// with a parameter that this version does not send (RFC 6531 section
+    /// 3.7.4.2), and other commands not at all.
+    NotAscii,
     /// The server cannot have this recipient in the open transaction.
     Recipient(super::NotSent),
     /// The content is not such as can be sent.
@@ -208,6 +213,7 @@ impl fmt::Display for CommandError {
             Self::NoRecipients => "a transaction without recipients",
             Self::LocalPartTooLong => "a local part longer than 64 octets",
             Self::LineTooLong => "a command line longer than servers take",
+            Self::NotAscii => "a request that is not ASCII",
             Self::Parameter(error) => return error.fmt(f),
             Self::Recipient(reason) => return reason.fmt(f),
             Self::Content(error) => return error.fmt(f),

@@ -51,7 +51,8 @@ pub enum NotSent {
     },
     /// It has octets above 127, and the server does not offer `8BITMIME`.
     Needs8BitMime,
-    /// An address is not ASCII, and the server does not offer `SMTPUTF8`.
+    /// An address or a parameter is not ASCII, and the server does not offer
+    /// `SMTPUTF8`.
     NeedsSmtpUtf8,
     /// A parameter belongs to this extension, which the server does not offer.
     NotOffered(Keyword),

@@ -23,6 +23,9 @@ impl Session {
                 Ok(Some(reply)) => {
                     self.transcript.reply(&reply);
                     self.reply(reply);
+                    // Before the next, so that it does not matter whether that
+                    // came in the same piece of input.
+                    self.pump();
                 }
                 Ok(None) => {}
                 Err(error) => self.malformed(error),

@@ -224,8 +224,8 @@ impl Session {
     /// would not tell.
     ///
     /// # Errors
-    /// [`CommandError`] if nothing more can be queued, or a transaction is in
-    /// stages; so for the next five.
+    /// [`CommandError`] if nothing more can be queued, a transaction is in
+    /// stages, or the text is not US-ASCII; so for the next four.
     pub fn verify(&mut self, user: Argument) -> Result<RequestId, CommandError> {
         self.request(Command::Vrfy(user))
     }
@@ -301,10 +301,12 @@ impl Session {
     /// Acknowledges that the transport took `n` octets of the output.
     pub fn handle_transmitted(&mut self, n: usize, now: Instant) {
         self.news(now);
+        let before = self.out.sent();
         self.out.advance(n);
         let in_content = matches!(self.state, State::Content | State::EndOfData);
         let block_is_over = self.out.sent() - self.block_start >= Timeouts::BLOCK_LEN;
-        if in_content && (block_is_over || self.out.pending() == 0) {
+        let progress = self.out.sent() > before;
+        if in_content && progress && (block_is_over || self.out.pending() == 0) {
             self.start_wait();
         }
         self.pump();
@@ -316,9 +318,11 @@ impl Session {
     /// on reading.
     pub fn handle_write_closed(&mut self, now: Instant) {
         self.news(now);
-        self.write_closed = true;
-        self.out.clear();
-        self.start_wait();
+        if !self.write_closed {
+            self.write_closed = true;
+            self.out.clear();
+            self.start_wait();
+        }
         self.wait_started_is_stale = false;
     }
 

@@ -169,15 +169,12 @@ impl Transaction {
             push(Parameter::body(BodyType::EightBitMime));
         }
         let utf8_offered = offered.has(&Capability::SmtpUtf8);
-        if !self.reverse_path.is_ascii() && !utf8_offered {
+        let ascii = self.reverse_path.is_ascii()
+            && self.parameters.iter().all(ExtensionParameter::is_ascii);
+        if !ascii && !utf8_offered {
             return Err(NotSent::NeedsSmtpUtf8);
         }
-        let ascii = self.reverse_path.is_ascii()
-            && self
-                .recipients
-                .iter()
-                .all(|recipient| recipient.path.is_ascii());
-        if !ascii && utf8_offered {
+        if utf8_offered && !(ascii && self.recipients.iter().all(Recipient::is_ascii)) {
             push(Parameter::smtputf8());
         }
         for extension in &self.parameters {
@@ -249,12 +246,16 @@ impl Recipient {
     /// Whether a server that offers `offered` can have it, in a transaction
     /// with or without `SMTPUTF8`.
     pub(super) fn check_offered(&self, offered: &Capabilities, utf8: bool) -> Result<(), NotSent> {
-        if !utf8 && !self.path.is_ascii() {
+        if !utf8 && !self.is_ascii() {
             return Err(NotSent::NeedsSmtpUtf8);
         }
         self.parameters
             .iter()
             .try_for_each(|extension| extension.check_offered(offered))
+    }
+
+    fn is_ascii(&self) -> bool {
+        self.path.is_ascii() && self.parameters.iter().all(ExtensionParameter::is_ascii)
     }
 
     pub(super) fn parameters(&self) -> Parameters {
@@ -308,6 +309,11 @@ impl ExtensionParameter {
             extension: extension.into(),
             parameter,
         })
+    }
+
+    /// Values may be UTF-8 with `SMTPUTF8` (RFC 6531 section 3.3).
+    fn is_ascii(&self) -> bool {
+        self.parameter.value().is_none_or(str::is_ascii)
     }
 
     fn check_offered(&self, offered: &Capabilities) -> Result<(), NotSent> {

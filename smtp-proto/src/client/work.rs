@@ -78,6 +78,9 @@ impl Session {
 
     pub(super) fn request(&mut self, command: Command) -> Result<RequestId, CommandError> {
         self.check_room()?;
+        if !command.is_ascii() {
+            return Err(CommandError::NotAscii);
+        }
         let id = RequestId(self.id());
         self.queue.push_back(Job::Request(id, command));
         self.pump();
@@ -166,7 +169,10 @@ impl Session {
 
     /// Puts a command into the output for which there is always room.
     pub(super) fn command_line(&mut self, expected: Expected, line: impl fmt::Display) {
-        if let Some(line) = self.out.line(line, usize::MAX) {
+        if self.write_closed {
+            // It never leaves, so that nothing can be an answer to it.
+            self.pipeline.push(expected, u64::MAX, 0);
+        } else if let Some(line) = self.out.line(line, usize::MAX) {
             self.transcript.command(line);
             let octets = line.len() + 2;
             self.expect(expected, octets);
@@ -213,6 +219,7 @@ impl Session {
         self.fed = 0;
         if let Some(delivery) = &self.current
             && delivery.content().is_none()
+            && !self.write_closed
         {
             let transaction = delivery.id;
             self.events.push_back(Event::BodyWanted { transaction });

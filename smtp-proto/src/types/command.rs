@@ -82,6 +82,19 @@ impl Command {
             Self::Extension(raw) => raw.verb(),
         }
     }
+
+    /// Whether the text of a request is US-ASCII. Other commands are looked at
+    /// elsewhere.
+    pub(crate) fn is_ascii(&self) -> bool {
+        match self {
+            Self::Vrfy(argument)
+            | Self::Expn(argument)
+            | Self::Noop(Some(argument))
+            | Self::Help(Some(argument)) => argument.as_str().is_ascii(),
+            Self::Extension(raw) => raw.0.is_ascii(),
+            _ => true,
+        }
+    }
 }
 
 impl fmt::Display for Command {
