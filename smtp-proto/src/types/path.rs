@@ -146,13 +146,7 @@ impl FromStr for ReversePath {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        if !text.starts_with('<') {
-            return text.parse().map(Self::Mailbox);
-        }
-        match Self::parse_prefix(text)? {
-            ("", path) => Ok(path),
-            _ => Err(AddressError::Path),
-        }
+        whole(text, Self::parse_prefix)
     }
 }
 
@@ -160,13 +154,21 @@ impl FromStr for ForwardPath {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        if !text.starts_with('<') {
-            return text.parse().map(Self::Mailbox);
-        }
-        match Self::parse_prefix(text)? {
-            ("", path) => Ok(path),
-            _ => Err(AddressError::Path),
-        }
+        whole(text, Self::parse_prefix)
+    }
+}
+
+/// Reads a path that is all of `text`, with or without its brackets.
+fn whole<P: From<Mailbox>>(
+    text: &str,
+    parse_prefix: fn(&str) -> Result<(&str, P), AddressError>,
+) -> Result<P, AddressError> {
+    if !text.starts_with('<') {
+        return text.parse::<Mailbox>().map(P::from);
+    }
+    match parse_prefix(text)? {
+        ("", path) => Ok(path),
+        _ => Err(AddressError::Path),
     }
 }
 
