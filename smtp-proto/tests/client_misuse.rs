@@ -28,7 +28,7 @@ struct Disturbance {
 }
 
 impl Disturbance {
-    fn note(&mut self, error: CommandError) {
+    fn note(&mut self, error: &CommandError) {
         let name = format!("{error:?}");
         let name = name.split(['(', ' ']).next().unwrap();
         self.seen.insert(name.to_owned());
@@ -79,7 +79,7 @@ impl Disturbance {
                 .unwrap_err(),
             session.rcpt(long()).unwrap_err(),
         ] {
-            self.note(error);
+            self.note(&error);
         }
         if in_stages {
             for error in [
@@ -88,7 +88,7 @@ impl Disturbance {
                 session.noop().unwrap_err(),
             ] {
                 assert_eq!(error, CommandError::TransactionOpen);
-                self.note(error);
+                self.note(&error);
             }
         } else {
             for error in [
@@ -97,7 +97,7 @@ impl Disturbance {
                 session.reset().unwrap_err(),
             ] {
                 assert_eq!(error, CommandError::NoTransaction);
-                self.note(error);
+                self.note(&error);
             }
         }
         for chunk in ["a\nb", "\rb", "a\0", "\u{fc}"] {

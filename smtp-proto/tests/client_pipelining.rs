@@ -172,7 +172,7 @@ fn c_148_c_149_nobody_accepted_and_data_accepted() {
                 "m1 to2 refused at RCPT: 452 c"
             ]
         );
-        assert_eq!(talk.session.is_reusable(), false);
+        assert!(!talk.session.is_reusable());
     }
 }
 
