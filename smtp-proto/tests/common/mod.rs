@@ -39,6 +39,21 @@ pub(crate) fn message(recipients: &[&str]) -> Transaction {
 /// What the content of [`message`] is on the wire.
 pub(crate) const CONTENT: &str = "Subject: x\r\n\r\nHello.\r\n.\r\n";
 
+/// The address of a recipient, which tells whose it is.
+pub(crate) fn address(message: usize, index: usize) -> String {
+    format!("r{message}-{index}@example.net")
+}
+
+/// The content of a message. Made to be mistaken for its end.
+pub(crate) fn content(message: usize) -> String {
+    format!("Message: {message}\r\n\r\n.\r\n..\r\nQUIT\r\n.{message}")
+}
+
+pub(crate) fn made(message: usize, recipients: usize) -> Transaction {
+    Transaction::new(mailbox(&format!("s{message}@example.org")))
+        .recipients((0..recipients).map(|index| mailbox(&address(message, index))))
+}
+
 pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }

@@ -1,0 +1,126 @@
+//! Transactions in stages, and those that are for all recipients or none.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Talk, config, mailbox, message, transaction};
+use smtp_proto::client::RecipientPolicy;
+
+const MAIL: &str = "MAIL FROM:<alice@example.org>\r\n";
+const BOB: &str = "RCPT TO:<bob@example.net>\r\n";
+const CAROL: &str = "RCPT TO:<carol@example.net>\r\n";
+
+#[test]
+fn m_04_each_stage_is_answered_at_once() {
+    let mut talk = Talk::open(config(), &["PIPELINING", "SIZE"]);
+    talk.session.mail(transaction(&[]).size(100)).unwrap();
+    assert_eq!(talk.out(), "MAIL FROM:<alice@example.org> SIZE=100\r\n");
+    talk.exchange("250 ok\r\n", "");
+    assert_eq!(talk.events(), ["m1 from 250 ok"]);
+    assert_eq!(talk.remaining(), None, "it is the application's turn");
+    assert_eq!(talk.session.rcpt(mailbox("bob@example.net")), Ok(0));
+    assert_eq!(talk.out(), BOB);
+    talk.say("550 no\r\n");
+    assert_eq!(talk.events(), ["m1 to1 550 no"]);
+    assert_eq!(talk.session.rcpt(mailbox("carol@example.net")), Ok(1));
+    assert_eq!(talk.out(), CAROL);
+    talk.say("250 ok\r\n");
+    assert_eq!(talk.events(), ["m1 to2 250 ok"]);
+    assert!(talk.session.body().is_none());
+    talk.session.data().unwrap();
+    assert_eq!(talk.out(), "DATA\r\n");
+    talk.say("354 ok\r\n");
+    assert_eq!(talk.events(), ["m1 content"]);
+    talk.session.body().unwrap().write("x\r\n").unwrap();
+    assert_eq!(talk.out(), "x\r\n");
+    assert_eq!(talk.remaining(), None, "it is the application's turn");
+    talk.session.body().unwrap().finish().unwrap();
+    assert_eq!(talk.out(), ".\r\n");
+    talk.say("552 too large after all\r\n");
+    assert_eq!(
+        talk.fates(),
+        [
+            "m1 to1 refused at RCPT: 550 no",
+            "m1 to2 refused at the end of the content: 552 too large after all"
+        ]
+    );
+}
+
+#[test]
+fn m_04_stages_that_end_early() {
+    // MAIL refused: the rest cannot be asked for.
+    let mut talk = Talk::open(config(), &[]);
+    talk.session.mail(transaction(&[])).unwrap();
+    talk.session.rcpt(mailbox("bob@example.net")).unwrap();
+    talk.out();
+    talk.exchange("550 no\r\n", "");
+    assert_eq!(
+        talk.events(),
+        [
+            "m1 from 550 no",
+            "m1 to1 refused at MAIL: 550 no",
+            "m1 finished"
+        ]
+    );
+    assert!(talk.session.rcpt(mailbox("bob@example.net")).is_err());
+    // Every recipient refused: DATA is not sent.
+    talk.session.mail(transaction(&[])).unwrap();
+    talk.session.rcpt(mailbox("bob@example.net")).unwrap();
+    assert_eq!(talk.out(), MAIL);
+    talk.exchange("250 ok\r\n", BOB);
+    talk.exchange("550 no\r\n", "");
+    talk.session.data().unwrap();
+    assert_eq!(talk.out(), "RSET\r\n");
+    talk.say("250 ok\r\n");
+    assert_eq!(talk.fates(), ["m2 to1 refused at RCPT: 550 no"]);
+    // Given up before MAIL was sent: the server hears nothing of it.
+    talk.session.noop().unwrap();
+    talk.session.mail(transaction(&["bob"])).unwrap();
+    talk.session.reset().unwrap();
+    assert_eq!(talk.out(), "NOOP\r\n");
+    talk.exchange("250 ok\r\n", "");
+    assert_eq!(
+        talk.events()[1..],
+        ["m3 to1 not sent: given up by the caller", "m3 finished"]
+    );
+    // Given up before MAIL was answered.
+    talk.session.mail(transaction(&["bob"])).unwrap();
+    assert_eq!(talk.out(), MAIL);
+    talk.session.reset().unwrap();
+    assert_eq!(talk.out(), "");
+    talk.exchange("250 ok\r\n", "RSET\r\n");
+    talk.exchange("250 ok\r\n", "");
+    assert_eq!(talk.fates(), ["m4 to1 not sent: given up by the caller"]);
+}
+
+#[test]
+fn all_or_nothing() {
+    let all = || message(&["bob", "carol"]).policy(RecipientPolicy::AllOrNothing);
+    let mut talk = Talk::open(config(), &[]);
+    talk.session.send(all()).unwrap();
+    talk.out();
+    talk.exchange("250 ok\r\n", BOB);
+    talk.exchange("250 ok\r\n", CAROL);
+    talk.exchange("452 too many\r\n", "RSET\r\n");
+    talk.say("250 ok\r\n");
+    assert_eq!(
+        talk.fates(),
+        [
+            "m1 to1 not sent: another recipient was refused",
+            "m1 to2 refused at RCPT: 452 too many"
+        ]
+    );
+    // One that the server cannot have is enough to begin nothing.
+    talk.session
+        .send(all().recipient(mailbox("\u{fc}@example.net")))
+        .unwrap();
+    assert_eq!(talk.out(), "");
+    assert_eq!(
+        talk.fates(),
+        [
+            "m2 to1 not sent: another recipient was refused",
+            "m2 to2 not sent: another recipient was refused",
+            "m2 to3 not sent: the server takes ASCII addresses only"
+        ]
+    );
+}
