@@ -122,13 +122,13 @@ fn open(options: &Options) -> Result<Connection, Box<dyn Error>> {
         Some(name) => name.parse()?,
         None => stream.local_addr()?.ip().to_canonical().into(),
     };
-    let mut config = client::Config::new(&name)?;
-    config.content.line_endings = LineEndings::Repair;
-    // Whether a long line is too long is for the server to say here.
-    config.content.max_line = None;
-    config.long_local_parts = true;
+    let mut config = client::Config::new(&name)?
+        .line_endings(LineEndings::Repair)
+        // Whether a line is too long is for the server to say here.
+        .max_line(None)
+        .long_local_parts(true);
     if let Some(timeout) = options.timeout {
-        config.timeouts = client::Timeouts::all(timeout);
+        config = config.timeouts(client::Timeouts::all(timeout));
     }
     connect_with(stream, config, options.quiet)
 }

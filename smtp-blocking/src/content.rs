@@ -18,7 +18,7 @@ const CHUNK_LEN: usize = 32 * 1024;
 
 /// Where the content of a message is written to.
 ///
-/// Line ends are as the [`ContentPolicy`] of the configuration wants them; dots
+/// Line ends are as the [`Config`] wants them; dots
 /// need no care. Content that does not follow the policy makes a write fail,
 /// with a [`ContentError`] inside the error; the message can then not be sent.
 ///
@@ -29,7 +29,7 @@ const CHUNK_LEN: usize = 32 * 1024;
 /// Dropping it before it is finished ends the connection: nothing else keeps
 /// the server from delivering half of a message.
 ///
-/// [`ContentPolicy`]: smtp_proto::client::ContentPolicy
+/// [`Config`]: smtp_proto::client::Config
 #[derive(Debug)]
 pub struct ContentWriter<'a, S: Stream> {
     connection: &'a mut Connection<S>,

@@ -13,7 +13,7 @@ use smtp_proto::client::{
 
 fn repair() -> Config {
     let mut config = config();
-    config.content.line_endings = LineEndings::Repair;
+    config = config.line_endings(LineEndings::Repair);
     config
 }
 
@@ -179,7 +179,7 @@ fn c_058_the_longest_line_in_any_chunks() {
         assert_eq!(streamed(config(), &chunks, usize::MAX), wire);
     }
     let mut any = config();
-    any.content.max_line = None;
+    any = any.max_line(None);
     let long = vec![b'x'; 200_000];
     assert_eq!(given(any, &long), [long.as_slice(), b"\r\n.\r\n"].concat());
 }
@@ -207,7 +207,7 @@ fn c_073_large_content_in_blocks_of_any_size() {
 #[test]
 fn content_is_taken_only_while_little_of_it_waits() {
     let mut any = config();
-    any.content.max_line = None;
+    any = any.max_line(None);
     // Given beforehand: a bounded part of it is encoded at a time.
     let made = transaction(&["bob"]).content(vec![b'x'; 10_000_000]);
     let mut talk = at_content(any.clone(), made);

@@ -49,7 +49,7 @@ fn a_rule() -> impl Strategy<Value = Rule> {
 
 fn fates_by_rule(rule: &Rule, pipelining: Pipelining, list: &[(usize, bool, bool)]) -> Vec<String> {
     let mut config = config();
-    config.pipelining = pipelining;
+    config = config.pipelining(pipelining);
     let mut talk = Talk::open(config, &["PIPELINING"]);
     for (message, (recipients, all_or_nothing, streamed)) in list.iter().enumerate() {
         let mut made = made(message, *recipients);

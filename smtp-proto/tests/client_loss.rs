@@ -19,7 +19,7 @@ const ACCEPTED: &str = "250 taken\r\n";
 /// at MAIL, one with streamed content; and QUIT.
 fn start(pipelining: Pipelining) -> Talk {
     let mut config = config();
-    config.pipelining = pipelining;
+    config = config.pipelining(pipelining);
     let mut talk = Talk::new(config);
     talk.session.send(message(&["bob", "no"])).unwrap();
     talk.session.send(message(&["bad"])).unwrap();

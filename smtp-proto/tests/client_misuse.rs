@@ -209,7 +209,7 @@ fn c_131_what_cannot_be_asked_for_changes_nothing() {
 #[test]
 fn the_queue_has_an_end() {
     let mut config = config();
-    config.max_queued = 3;
+    config = config.max_queued(3);
     let mut talk = Talk::new(config);
     for _ in 0..3 {
         talk.session.send(message(&["bob"])).unwrap();
@@ -252,7 +252,7 @@ fn c_054_c_055_c_056_lengths_of_addresses() {
     let local = |n: usize| format!("{}@example.net", "x".repeat(n));
     let limited = config();
     let mut any = config();
-    any.long_local_parts = true;
+    any = any.long_local_parts(true);
     let send = |config: &Config, text: &str| {
         let mut talk = Talk::open(config.clone(), &[]);
         let result = talk

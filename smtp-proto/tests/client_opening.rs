@@ -205,7 +205,7 @@ fn c_019_c_020_what_is_followed_by_helo() {
         (Never, 502, false),
     ] {
         let mut config = config();
-        config.helo_fallback = fallback;
+        config = config.helo_fallback(fallback);
         let mut talk = Talk::new(config);
         talk.exchange("220 x\r\n", EHLO);
         talk.say(format!("{number} no\r\n"));

@@ -13,7 +13,7 @@ const MAIL: &str = "MAIL FROM:<alice@example.org>\r\n";
 
 fn off() -> Config {
     let mut config = config();
-    config.pipelining = Pipelining::Off;
+    config = config.pipelining(Pipelining::Off);
     config
 }
 
@@ -297,8 +297,8 @@ fn c_155_the_bounds_are_configurable_and_a_long_line_goes_alone() {
         (1, 4096, MAIL.to_string()),
     ] {
         let mut config = config();
-        config.max_unanswered_commands = commands;
-        config.max_unanswered_octets = octets;
+        config = config.max_unanswered_commands(commands);
+        config = config.max_unanswered_octets(octets);
         let mut talk = Talk::open(config, &["PIPELINING"]);
         talk.session.send(to_many(3)).unwrap();
         assert_eq!(talk.out(), first, "{commands} {octets}");

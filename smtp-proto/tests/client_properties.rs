@@ -387,7 +387,7 @@ struct End {
     forged: bool,
 }
 
-fn converse(config: &Config, list: Vec<Request>, tape: &mut Tape) -> End {
+fn converse((config, limit): &(Config, usize), list: Vec<Request>, tape: &mut Tape) -> End {
     let mut talk = Talk::new(config.clone());
     let mut application = Application::new(list);
     let mut server = Server {
@@ -420,9 +420,8 @@ fn converse(config: &Config, list: Vec<Request>, tape: &mut Tape) -> End {
         if server.silent {
             server.output.clear();
         }
-        let limit = config.max_unanswered_commands.max(1);
         assert!(
-            server.said - unanswered <= limit,
+            server.said - unanswered <= *limit,
             "too many commands at once"
         );
         // The server says some, the client reads it.
@@ -536,7 +535,8 @@ fn outcomes(end: &End) -> BTreeMap<usize, Vec<Fate>> {
     outcomes
 }
 
-fn a_config() -> impl Strategy<Value = Config> {
+/// A configuration, and the most commands that it leaves unanswered.
+fn a_config() -> impl Strategy<Value = (Config, usize)> {
     let numbers = (
         1_usize..8,
         30_usize..200,
@@ -546,17 +546,19 @@ fn a_config() -> impl Strategy<Value = Config> {
     );
     numbers.prop_map(|(commands, octets, bounded, lockstep, repair)| {
         let mut config = config();
+        let mut limit = Config::MAX_UNANSWERED_COMMANDS;
         if lockstep {
-            config.pipelining = Pipelining::Off;
+            config = config.pipelining(Pipelining::Off);
         }
         if bounded {
-            config.max_unanswered_commands = commands;
-            config.max_unanswered_octets = octets;
+            limit = commands;
+            config = config.max_unanswered_commands(commands);
+            config = config.max_unanswered_octets(octets);
         }
         if repair {
-            config.content.line_endings = LineEndings::Repair;
+            config = config.line_endings(LineEndings::Repair);
         }
-        config
+        (config, limit)
     })
 }
 

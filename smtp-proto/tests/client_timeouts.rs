@@ -15,8 +15,7 @@ const MINUTE: u64 = 60;
 
 /// A number of seconds for each phase that no other has.
 fn distinct() -> Config {
-    let mut config = config();
-    let timeouts = &mut config.timeouts;
+    let mut timeouts = Timeouts::default();
     timeouts.greeting = secs(11);
     timeouts.hello = secs(12);
     timeouts.mail = secs(13);
@@ -26,7 +25,7 @@ fn distinct() -> Config {
     timeouts.end_of_data = secs(17);
     timeouts.request = secs(18);
     timeouts.quit = secs(19);
-    config
+    config().timeouts(timeouts)
 }
 
 /// Walks a session through all its phases. Calls `visit` in each, with its
@@ -360,7 +359,7 @@ fn c_123_more_requests_do_not_put_the_deadline_off() {
 #[test]
 fn c_126_a_time_of_for_ever_and_a_clock_that_goes_back() {
     let mut config = config();
-    config.timeouts = Timeouts::all(Duration::MAX);
+    config = config.timeouts(Timeouts::all(Duration::MAX));
     let mut talk = Talk::new(config);
     assert_eq!(talk.session.poll_timeout(), None);
     talk.wait(Duration::MAX);

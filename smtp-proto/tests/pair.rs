@@ -210,7 +210,7 @@ fn m03_a_message_goes_through_at_every_step() {
     for pipelining in [Pipelining::Off, Pipelining::WithinTransaction] {
         for step in [1, 2, 3, 5, 7, 64, 100_000] {
             let mut config = client_config();
-            config.pipelining = pipelining;
+            config = config.pipelining(pipelining);
             let mut pair = Pair::new(config, server_config(), step);
             let recipients = ["bob@example.net", "nobody@example.net", "bob@example.net"];
             pair.client.send(transaction(&recipients, content)).unwrap();
@@ -234,7 +234,7 @@ fn c_061_m07_more_recipients_than_the_server_takes() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     for pipelining in [Pipelining::Off, Pipelining::WithinTransaction] {
         let mut config = client_config();
-        config.pipelining = pipelining;
+        config = config.pipelining(pipelining);
         let mut pair = Pair::new(config, server_config().max_recipients(100), 4096);
         pair.client.send(transaction(&names, b"hello\r\n")).unwrap();
         pair.run();
@@ -403,7 +403,7 @@ proptest! {
         pipelined in any::<bool>(),
     ) {
         let mut config = client_config();
-        config.pipelining = if pipelined { Pipelining::WithinTransaction } else { Pipelining::Off };
+        config = config.pipelining(if pipelined { Pipelining::WithinTransaction } else { Pipelining::Off });
         let mut pair = Pair::new(config, server_config(), step);
         for (recipients, lines, all_or_nothing) in &messages {
             let content = lines.join("\r\n");

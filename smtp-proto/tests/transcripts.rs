@@ -92,10 +92,10 @@ fn parse(text: &str) -> Script {
             before.extend(octets(content));
         } else if let Some(setting) = line.strip_prefix("> config ") {
             match setting {
-                "pipelining off" => config.pipelining = Pipelining::Off,
-                "helo any" => config.helo_fallback = HeloFallback::AnyRefusal,
-                "helo never" => config.helo_fallback = HeloFallback::Never,
-                "repair" => config.content.line_endings = LineEndings::Repair,
+                "pipelining off" => config = config.pipelining(Pipelining::Off),
+                "helo any" => config = config.helo_fallback(HeloFallback::AnyRefusal),
+                "helo never" => config = config.helo_fallback(HeloFallback::Never),
+                "repair" => config = config.line_endings(LineEndings::Repair),
                 other => panic!("config {other}"),
             }
         } else if let Some(words) = line.strip_prefix("> ") {

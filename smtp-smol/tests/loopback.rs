@@ -11,7 +11,7 @@ use std::{
 use async_io::Async;
 use futures_lite::future::block_on;
 use smtp_proto::{
-    client::{Config, ErrorKind, Fate, Transaction},
+    client::{Config, ErrorKind, Fate, Timeouts, Transaction},
     types::Mailbox,
 };
 use smtp_smol::{Connection, Error};
@@ -93,8 +93,7 @@ fn m42_a_refusal_is_an_outcome() {
 fn c_309_a_silent_peer_holds_nobody_past_the_deadline() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let mut config = config();
-    config.timeouts.greeting = std::time::Duration::from_millis(30);
+    let config = config().timeouts(Timeouts::all(std::time::Duration::from_millis(30)));
     let error = block_on(async {
         let stream = Async::<TcpStream>::connect(address).await.unwrap();
         Connection::open(stream, config).await.unwrap_err()

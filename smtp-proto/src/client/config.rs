@@ -1,50 +1,47 @@
 //! What a client session is told before it begins.
 
-use super::{content::ContentPolicy, timeouts::Timeouts};
+use alloc::string::ToString;
+
+use super::{
+    content::{ContentPolicy, LineEndings},
+    timeouts::Timeouts,
+};
 use crate::{
     types::{CommandTextError, HelloName, Host},
     wire::ReplyLimits,
 };
 
-/// What a session should do. Everything but the name has a default.
+/// What the client is called, what it may do, and where its patience ends.
+///
+/// Everything but the name has a default. Every setter takes and returns the
+/// whole:
 ///
 /// ```
-/// use smtp_proto::client::{Config, Pipelining};
+/// use smtp_proto::client::{Config, LineEndings, Pipelining};
 ///
-/// let mut config = Config::new(&"client.example.org".parse()?)?;
-/// config.pipelining = Pipelining::Off;
+/// let config = Config::new(&"client.example.org".parse()?)?
+///     .pipelining(Pipelining::Off)
+///     .line_endings(LineEndings::Repair);
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Config {
-    /// What the client calls itself in EHLO and HELO.
-    pub name: HelloName,
-    /// Whether commands may be sent before earlier ones are answered.
-    pub pipelining: Pipelining,
-    /// Which refusals of EHLO are followed by HELO.
-    pub helo_fallback: HeloFallback,
-    /// What content is taken.
-    pub content: ContentPolicy,
-    /// Whether addresses are sent whose local part is longer than
-    /// [`LocalPart::RECOMMENDED_LEN`](crate::types::LocalPart::RECOMMENDED_LEN).
-    /// Off: a server may refuse them, or cut them.
-    pub long_local_parts: bool,
-    /// How long to wait.
-    pub timeouts: Timeouts,
-    /// How long a reply may be.
-    pub reply_limits: ReplyLimits,
-    /// The most commands that may be unanswered when commands are pipelined.
-    pub max_unanswered_commands: usize,
-    /// The most octets of commands that may be unanswered, so that neither side
-    /// can wait for the other to read (RFC 2920 section 3.1). A single command
-    /// may be longer.
-    pub max_unanswered_octets: usize,
-    /// The most requests that may be queued.
-    pub max_queued: usize,
+    pub(super) name: HelloName,
+    pub(super) pipelining: Pipelining,
+    pub(super) helo_fallback: HeloFallback,
+    pub(super) content: ContentPolicy,
+    pub(super) long_local_parts: bool,
+    pub(super) timeouts: Timeouts,
+    pub(super) reply_limits: ReplyLimits,
+    pub(super) max_unanswered_commands: usize,
+    pub(super) max_unanswered_octets: usize,
+    pub(super) max_queued: usize,
 }
 
 impl Config {
+    /// The default of [`max_line`](Self::max_line): the most that a server must
+    /// take (RFC 5321 section 4.5.3.1.6).
+    pub const MAX_LINE: usize = 998;
     /// The default of [`max_unanswered_commands`](Self::max_unanswered_commands).
     pub const MAX_UNANSWERED_COMMANDS: usize = 100;
     /// The default of [`max_unanswered_octets`](Self::max_unanswered_octets).
@@ -60,7 +57,6 @@ impl Config {
     /// [`CommandTextError`] if the name has U-labels, which may not be sent
     /// here (RFC 6531 section 3.7.1): give the A-labels.
     pub fn new(name: &Host) -> Result<Self, CommandTextError> {
-        use alloc::string::ToString;
         Ok(Self {
             name: HelloName::new(&name.to_string())?,
             pipelining: Pipelining::default(),
@@ -73,6 +69,91 @@ impl Config {
             max_unanswered_octets: Self::MAX_UNANSWERED_OCTETS,
             max_queued: Self::MAX_QUEUED,
         })
+    }
+
+    /// Whether commands may be sent before earlier ones are answered.
+    #[must_use]
+    pub fn pipelining(mut self, pipelining: Pipelining) -> Self {
+        self.pipelining = pipelining;
+        self
+    }
+
+    /// Which refusals of EHLO are followed by HELO.
+    #[must_use]
+    pub fn helo_fallback(mut self, fallback: HeloFallback) -> Self {
+        self.helo_fallback = fallback;
+        self
+    }
+
+    /// What to do about content with a CR or LF that stands alone.
+    #[must_use]
+    pub fn line_endings(mut self, policy: LineEndings) -> Self {
+        self.content.line_endings = policy;
+        self
+    }
+
+    /// The longest line of content, in octets without its CRLF; `None` for any.
+    /// Longer lines than [`MAX_LINE`](Self::MAX_LINE) are refused by some
+    /// servers, and cut by others. Lines are never folded here, since that
+    /// would break signatures.
+    #[must_use]
+    pub fn max_line(mut self, octets: Option<usize>) -> Self {
+        self.content.max_line = octets;
+        self
+    }
+
+    /// Whether content may have NULs. Off by default: MIME has no place for
+    /// them outside of binary content (RFC 2045 section 2.7).
+    #[must_use]
+    pub fn nul_in_content(mut self, allow: bool) -> Self {
+        self.content.nul = allow;
+        self
+    }
+
+    /// Whether addresses are sent whose local part is longer than
+    /// [`LocalPart::RECOMMENDED_LEN`](crate::types::LocalPart::RECOMMENDED_LEN).
+    /// Off by default: a server may refuse them, or cut them.
+    #[must_use]
+    pub fn long_local_parts(mut self, allow: bool) -> Self {
+        self.long_local_parts = allow;
+        self
+    }
+
+    /// How long to wait.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// How long a reply may be.
+    #[must_use]
+    pub fn reply_limits(mut self, limits: ReplyLimits) -> Self {
+        self.reply_limits = limits;
+        self
+    }
+
+    /// The most commands that may be unanswered when commands are pipelined.
+    #[must_use]
+    pub fn max_unanswered_commands(mut self, commands: usize) -> Self {
+        self.max_unanswered_commands = commands;
+        self
+    }
+
+    /// The most octets of commands that may be unanswered, so that neither side
+    /// can wait for the other to read (RFC 2920 section 3.1). A single command
+    /// may be longer.
+    #[must_use]
+    pub fn max_unanswered_octets(mut self, octets: usize) -> Self {
+        self.max_unanswered_octets = octets;
+        self
+    }
+
+    /// The most requests that may be queued.
+    #[must_use]
+    pub fn max_queued(mut self, requests: usize) -> Self {
+        self.max_queued = requests;
+        self
     }
 }
 

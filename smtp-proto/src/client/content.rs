@@ -4,34 +4,22 @@ use core::fmt;
 
 use memchr::memchr2;
 
+use super::config::Config;
 use crate::wire::find_nul;
 
-/// What content a session takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ContentPolicy {
-    /// What to do about a CR without an LF, or an LF without a CR.
-    pub line_endings: LineEndings,
-    /// The longest line, in octets without its CRLF; `None` for any. The
-    /// default is 998, the most that a server must take (RFC 5321 section
-    /// 4.5.3.1.6): longer lines are refused by some, and cut by others. Lines
-    /// are never folded here, since that would break signatures.
-    pub max_line: Option<usize>,
-    /// Whether NUL is taken. Off: MIME has no place for it outside of binary
-    /// content (RFC 2045 section 2.7).
-    pub nul: bool,
-}
-
-impl ContentPolicy {
-    /// The default of [`max_line`](Self::max_line).
-    pub const MAX_LINE: usize = 998;
+/// What content a session takes; see the setters of [`Config`].
+#[derive(Clone, Debug)]
+pub(super) struct ContentPolicy {
+    pub(super) line_endings: LineEndings,
+    pub(super) max_line: Option<usize>,
+    pub(super) nul: bool,
 }
 
 impl Default for ContentPolicy {
     fn default() -> Self {
         Self {
             line_endings: LineEndings::default(),
-            max_line: Some(Self::MAX_LINE),
+            max_line: Some(Config::MAX_LINE),
             nul: false,
         }
     }
@@ -69,7 +57,7 @@ pub enum ContentError {
         /// Where it is.
         offset: u64,
     },
-    /// A line longer than [`ContentPolicy::max_line`].
+    /// A line longer than [`Config::max_line`].
     LineTooLong {
         /// Where the line begins.
         offset: u64,

@@ -21,7 +21,7 @@ mod work;
 
 pub use body::Body;
 pub use config::{Config, HeloFallback, Pipelining};
-pub use content::{ContentError, ContentPolicy, LineEndings};
+pub use content::{ContentError, LineEndings};
 pub use error::{CommandError, Error, ErrorKind, Phase};
 pub use event::{Event, RequestId, TransactionId};
 pub use outcome::{Fate, NotSent, Outcome};

@@ -71,8 +71,7 @@ impl Transaction {
     }
 
     /// Gives the content: header and body, in the form that the
-    /// [`ContentPolicy`](super::ContentPolicy) takes. Without this, it is asked
-    /// for when the server wants it.
+    /// [`Config`] wants. Without this, it is asked for when the server wants it.
     #[must_use]
     pub fn content(mut self, content: impl Into<Bytes>) -> Self {
         self.content = Some(Content(content.into()));
