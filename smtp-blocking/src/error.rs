@@ -56,7 +56,7 @@ impl fmt::Display for Error {
                 cause: Some(cause),
             } => write!(f, "{error} ({cause})"),
             Self::Command(error) => error.fmt(f),
-            Self::Refused { phase, reply } => write!(f, "refused at {phase}: {reply}"),
+            Self::Refused { phase, reply } => write!(f, "refused {phase}: {reply}"),
             Self::NotSent(outcome) => outcome.fate().fmt(f),
             Self::NoContent => f.write_str("a transaction without content"),
             Self::Content(error) => write!(f, "no content: {error}"),

@@ -285,8 +285,8 @@ fn c_078_content_that_is_given_up_is_never_ended() {
         assert_eq!(
             talk.fates(),
             [
-                "m1 to1 not sent: given up at sending the content",
-                "m1 to2 not sent: given up at sending the content"
+                "m1 to1 not sent: given up in the content",
+                "m1 to2 not sent: given up in the content"
             ]
         );
         talk.say("250 ok\r\n");

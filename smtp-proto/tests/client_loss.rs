@@ -287,7 +287,11 @@ fn writing_failed_and_the_server_had_answered() {
     // DATA was refused: no RSET. DATA was accepted: no content, no dot.
     for (rcpt, data, fate) in [
         ("250 x", "550 x", "m1 to1 refused at DATA: 550 x"),
-        ("250 x", "354 x", "m1 to1 not sent: connection lost at"),
+        (
+            "250 x",
+            "354 x",
+            "m1 to1 not sent: connection lost in the content",
+        ),
         ("550 y", "354 x", "m1 to1 refused at RCPT: 550 y"),
         ("550 y", "503 x", "m1 to1 refused at RCPT: 550 y"),
     ] {
@@ -312,7 +316,10 @@ fn writing_failed_and_the_server_had_answered() {
     talk.exchange("250 taken\r\n", "");
     assert_eq!(talk.fates(), ["m1 to1 accepted: 250 taken"]);
     talk.eof();
-    assert_eq!(talk.fates(), ["m2 to1 not sent: connection lost at idling"]);
+    assert_eq!(
+        talk.fates(),
+        ["m2 to1 not sent: connection lost between commands"]
+    );
 }
 
 #[test]
@@ -320,19 +327,16 @@ fn writing_failed_in_the_content_and_the_reason_is_read() {
     for (answer, fate) in [
         (
             "552 too large\r\n",
-            "m1 to1 refused at sending the content: 552 too large",
+            "m1 to1 refused in the content: 552 too large",
         ),
-        (
-            "451 disk\r\n",
-            "m1 to1 refused at sending the content: 451 disk",
-        ),
+        ("451 disk\r\n", "m1 to1 refused in the content: 451 disk"),
         (
             "421 bye\r\n",
-            "m1 to1 not sent: the server closed the session at sending the content: 421 bye",
+            "m1 to1 not sent: the server closed the session in the content: 421 bye",
         ),
         (
             "250 ok\r\n",
-            "m1 to1 not sent: a reply to nothing at sending the content: 250 ok",
+            "m1 to1 not sent: a reply to nothing in the content: 250 ok",
         ),
     ] {
         let content = "0123456789\r\n".repeat(20_000);
@@ -383,9 +387,9 @@ fn c_112_an_early_552_while_content_is_on_its_way() {
             assert_eq!(
                 talk.fates(),
                 [
-                    "m1 to1 refused at sending the content: 552 5.3.4 too / 5.3.4 large",
+                    "m1 to1 refused in the content: 552 5.3.4 too / 5.3.4 large",
                     "m1 to2 refused at RCPT: 550 x",
-                    "m2 to1 not sent: refused at sending the content: 552 5.3.4 too / 5.3.4 large",
+                    "m2 to1 not sent: refused in the content: 552 5.3.4 too / 5.3.4 large",
                 ]
             );
             assert!(talk.error.unwrap().is_transient());
@@ -555,7 +559,7 @@ fn the_session_ends_while_a_transaction_is_in_stages() {
             "m1 from 250 ok",
             "closing 421 bye",
             "m1 finished",
-            "error the server closed the session at idling: 421 bye"
+            "error the server closed the session between commands: 421 bye"
         ]
     );
     // It waits for its turn.

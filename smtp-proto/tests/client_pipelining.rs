@@ -242,7 +242,10 @@ fn c_152_c_154_421_and_too_many_replies() {
     talk.say("250 ok\r\n250 ok\r\n");
     assert_eq!(
         talk.events(),
-        ["r1 250 ok", "error a reply to nothing at idling: 250 ok"]
+        [
+            "r1 250 ok",
+            "error a reply to nothing between commands: 250 ok"
+        ]
     );
 }
 

@@ -242,7 +242,7 @@ fn c_123_a_block_of_content_that_is_not_taken() {
     talk.wait(secs(1));
     assert_eq!(
         talk.fates(),
-        ["m1 to1 not sent: the server took too long at sending the content"]
+        ["m1 to1 not sent: the server took too long in the content"]
     );
     assert_eq!(talk.out(), "");
 }

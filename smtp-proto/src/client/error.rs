@@ -38,21 +38,22 @@ pub enum Phase {
     Quit,
 }
 
+/// As it reads in a sentence: `at RCPT`, `between commands`.
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Greeting => "the greeting",
-            Self::Ehlo => "EHLO",
-            Self::Helo => "HELO",
-            Self::Idle => "idling",
-            Self::Mail => "MAIL",
-            Self::Rcpt => "RCPT",
-            Self::Data => "DATA",
-            Self::Content => "sending the content",
-            Self::EndOfData => "the end of the content",
-            Self::Rset => "RSET",
-            Self::Request => "a command",
-            Self::Quit => "QUIT",
+            Self::Greeting => "at the greeting",
+            Self::Ehlo => "at EHLO",
+            Self::Helo => "at HELO",
+            Self::Idle => "between commands",
+            Self::Mail => "at MAIL",
+            Self::Rcpt => "at RCPT",
+            Self::Data => "at DATA",
+            Self::Content => "in the content",
+            Self::EndOfData => "at the end of the content",
+            Self::Rset => "at RSET",
+            Self::Request => "at a command",
+            Self::Quit => "at QUIT",
         })
     }
 }
@@ -141,14 +142,14 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = self.0.phase;
         match &self.0.kind {
-            ErrorKind::Refused => write!(f, "refused at {phase}"),
-            ErrorKind::Closing => write!(f, "the server closed the session at {phase}"),
-            ErrorKind::ConnectionLost => write!(f, "connection lost at {phase}"),
-            ErrorKind::TimedOut => write!(f, "the server took too long at {phase}"),
-            ErrorKind::Malformed(error) => write!(f, "at {phase}: {error}"),
-            ErrorKind::Unsolicited => write!(f, "a reply to nothing at {phase}"),
-            ErrorKind::Unexpected => write!(f, "a reply that makes no sense at {phase}"),
-            ErrorKind::Aborted => write!(f, "given up at {phase}"),
+            ErrorKind::Refused => write!(f, "refused {phase}"),
+            ErrorKind::Closing => write!(f, "the server closed the session {phase}"),
+            ErrorKind::ConnectionLost => write!(f, "connection lost {phase}"),
+            ErrorKind::TimedOut => write!(f, "the server took too long {phase}"),
+            ErrorKind::Malformed(error) => write!(f, "{phase}: {error}"),
+            ErrorKind::Unsolicited => write!(f, "a reply to nothing {phase}"),
+            ErrorKind::Unexpected => write!(f, "a reply that makes no sense {phase}"),
+            ErrorKind::Aborted => write!(f, "given up {phase}"),
         }?;
         match &self.0.reply {
             Some(reply) => write!(f, ": {reply}"),

@@ -101,7 +101,7 @@ impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accepted(reply) => write!(f, "accepted: {reply}"),
-            Self::Refused { phase, reply } => write!(f, "refused at {phase}: {reply}"),
+            Self::Refused { phase, reply } => write!(f, "refused {phase}: {reply}"),
             Self::NotSent(reason) => write!(f, "not sent: {reason}"),
             Self::InDoubt(error) => write!(f, "in doubt: {error}"),
         }
