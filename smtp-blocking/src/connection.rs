@@ -113,9 +113,10 @@ impl<S: Stream> Connection<S> {
                 return Ok(outcome);
             }
             let mut writer = ContentWriter::new(self, id);
-            // Dropping the writer tells the session that there is no more.
-            write(&mut writer).map_err(Error::Content)?;
-            writer.end().map_err(Error::Content)?;
+            let written = write(&mut writer).and_then(|()| writer.end());
+            if let Err(error) = written {
+                return Err(writer.give_up(error));
+            }
         }
     }
 

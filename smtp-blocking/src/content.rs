@@ -83,7 +83,23 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
     /// [`Error::Content`] if the content ends against the policy, or
     /// [`Error::Session`] if the session has ended without an outcome.
     pub fn finish(mut self) -> Result<Outcome, Error> {
-        self.end().map_err(Error::Content)?;
+        match self.end() {
+            Ok(()) => self.outcome(),
+            Err(error) => Err(self.give_up(error)),
+        }
+    }
+
+    /// Ends the session in the middle of the content, for which `error` is the
+    /// reason, and tells what became of the message all the same.
+    pub(crate) fn give_up(mut self, error: io::Error) -> Error {
+        self.connection.session.abort();
+        match self.outcome() {
+            Ok(outcome) => Error::Content { error, outcome },
+            Err(error) => error,
+        }
+    }
+
+    fn outcome(&mut self) -> Result<Outcome, Error> {
         if let State::Unwanted(outcome) = mem::replace(&mut self.state, State::Ended) {
             return Ok(outcome);
         }
