@@ -114,8 +114,13 @@ impl<S: Stream> Connection<S> {
             }
             let mut writer = ContentWriter::new(self, id);
             let written = write(&mut writer).and_then(|()| writer.end());
-            if let Err(error) = written {
-                return Err(writer.give_up(error));
+            match written {
+                Err(error) => return Err(writer.give_up(error)),
+                Ok(()) => {
+                    if let Some(outcome) = writer.decided() {
+                        return Ok(outcome);
+                    }
+                }
             }
         }
     }

@@ -89,6 +89,15 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
         }
     }
 
+    /// What became of the message, if the server decided before the end of the
+    /// content.
+    pub(crate) fn decided(&mut self) -> Option<Outcome> {
+        match mem::replace(&mut self.state, State::Ended) {
+            State::Unwanted(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
     /// Ends the session in the middle of the content, for which `error` is the
     /// reason, and tells what became of the message all the same.
     pub(crate) fn give_up(mut self, error: io::Error) -> Error {
@@ -100,7 +109,7 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
     }
 
     fn outcome(&mut self) -> Result<Outcome, Error> {
-        if let State::Unwanted(outcome) = mem::replace(&mut self.state, State::Ended) {
+        if let Some(outcome) = self.decided() {
             return Ok(outcome);
         }
         let id = self.id;
