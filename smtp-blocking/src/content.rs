@@ -130,7 +130,9 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
         Ok(())
     }
 
-    /// Hands what was gathered to the session.
+    /// Hands what was gathered to the session, and sends it. Left in the session
+    /// it would wait until the caller has more, and the server would be blamed
+    /// for the time that takes.
     fn hand_over(&mut self) -> io::Result<()> {
         while self.is_wanted() && !self.gathered.is_empty() {
             if let Some(body) = self.connection.session.body() {
@@ -140,6 +142,9 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
             } else {
                 self.wait()?;
             }
+        }
+        while self.is_wanted() && self.connection.session.poll_transmit().is_some() {
+            self.wait()?;
         }
         Ok(())
     }
@@ -177,14 +182,16 @@ impl<S: Stream> Write for ContentWriter<'_, S> {
             State::Unwanted(_) => return Ok(octets.len()),
             State::Ended => return Err(io::ErrorKind::BrokenPipe.into()),
         }
-        self.gathered.extend_from_slice(octets);
+        let room = CHUNK_LEN.saturating_sub(self.gathered.len());
+        let taken = octets.get(..room).unwrap_or(octets);
+        self.gathered.extend_from_slice(taken);
         if self.gathered.len() >= CHUNK_LEN {
             self.hand_over()?;
         }
-        Ok(octets.len())
+        Ok(taken.len())
     }
 
-    /// Hands what was written to the session, which sends it when it goes on.
+    /// Sends what was written.
     fn flush(&mut self) -> io::Result<()> {
         self.hand_over()
     }
