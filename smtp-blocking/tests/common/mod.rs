@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each file of tests uses some of it")]
 
+pub(crate) mod choppy;
+
 use std::{
     any::Any,
     io::{BufRead, BufReader, ErrorKind, Read, Write},
