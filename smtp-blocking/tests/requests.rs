@@ -11,7 +11,7 @@ mod common;
 
 use std::{
     net::Shutdown,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     time::{Duration, Instant},
 };
 
@@ -164,11 +164,15 @@ fn c_307_t18_a_421_while_idle_is_told_by_the_next_request() {
 #[test]
 fn c_307_t18_a_421_while_idle_leaves_a_message_unsent() {
     bounded(|| {
-        let peer = Peer::new(|mut talk| {
+        let (opened, is_open) = mpsc::channel();
+        let peer = Peer::new(move |mut talk| {
             talk.hello(&[]);
+            // In one segment with the reply to EHLO it would be read with it.
+            is_open.recv().unwrap();
             talk.say("421 4.4.2 idle too long\r\n");
         });
         let mut connection = peer.connect();
+        opened.send(()).unwrap();
         peer.join();
         let outcome = connection.send(to_bob().content("hi\r\n")).unwrap();
         let Fate::NotSent(NotSent::Session(error)) = outcome.fate() else {
