@@ -9,6 +9,7 @@ use std::{
 use smtp_blocking::Stream;
 
 /// A socket behind short reads, short writes, and interruptions.
+#[derive(Debug)]
 pub(crate) struct Choppy {
     pub(crate) stream: TcpStream,
     /// The most that one call moves.
