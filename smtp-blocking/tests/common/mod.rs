@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each file of tests uses some of it")]
 
 pub(crate) mod choppy;
+pub(crate) mod serving;
 
 use std::{
     any::Any,
