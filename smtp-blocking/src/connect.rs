@@ -50,8 +50,10 @@ fn look_up(host: &str, port: u16, timeout: Duration) -> io::Result<Vec<SocketAdd
     }
     let (sender, receiver) = mpsc::sync_channel(1);
     let name = host.to_owned();
+    // The name of the thread is not that of the host: a thread cannot be called
+    // by every string.
     thread::Builder::new()
-        .name(format!("look up {host}"))
+        .name("smtp look-up".to_owned())
         .spawn(move || {
             let addresses = (name.as_str(), port).to_socket_addrs();
             // Nobody listens any more if it took too long.

@@ -113,9 +113,15 @@ impl<S: Stream> Connection<S> {
                 return Ok(outcome);
             }
             let mut writer = ContentWriter::new(self, id);
-            // Dropping the writer tells the session that there is no more.
-            write(&mut writer).map_err(Error::Content)?;
-            writer.end().map_err(Error::Content)?;
+            let written = write(&mut writer).and_then(|()| writer.end());
+            match written {
+                Err(error) => return Err(writer.give_up(error)),
+                Ok(()) => {
+                    if let Some(outcome) = writer.decided() {
+                        return Ok(outcome);
+                    }
+                }
+            }
         }
     }
 
@@ -178,7 +184,8 @@ impl<S: Stream> Connection<S> {
     /// # Errors
     /// [`Error::Session`] if the session had ended before.
     pub fn quit(mut self) -> Result<(), Error> {
-        self.check_session()?;
+        // QUIT abandons what was left in stages, without RSET.
+        self.check_open()?;
         self.session.quit()?;
         self.wait_for(|event| matches!(event, Event::Closed).then_some(()))
     }
@@ -213,11 +220,15 @@ impl<S: Stream> Connection<S> {
         })
     }
 
-    /// Tells of a session that has ended since it was last used, and abandons
-    /// what was left in stages.
+    /// Abandons what was left in stages, and tells of a session that has ended.
     fn check_session(&mut self) -> Result<(), Error> {
         // It is an error if there is nothing to abandon, and none here.
         let _ = self.session.reset();
+        self.check_open()
+    }
+
+    /// Tells of a session that has ended since it was last used.
+    fn check_open(&mut self) -> Result<(), Error> {
         while self.poll()? {}
         self.inbox.clear();
         Ok(())

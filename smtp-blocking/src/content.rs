@@ -83,8 +83,33 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
     /// [`Error::Content`] if the content ends against the policy, or
     /// [`Error::Session`] if the session has ended without an outcome.
     pub fn finish(mut self) -> Result<Outcome, Error> {
-        self.end().map_err(Error::Content)?;
-        if let State::Unwanted(outcome) = mem::replace(&mut self.state, State::Ended) {
+        match self.end() {
+            Ok(()) => self.outcome(),
+            Err(error) => Err(self.give_up(error)),
+        }
+    }
+
+    /// What became of the message, if the server decided before the end of the
+    /// content.
+    pub(crate) fn decided(&mut self) -> Option<Outcome> {
+        match mem::replace(&mut self.state, State::Ended) {
+            State::Unwanted(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// Ends the session in the middle of the content, for which `error` is the
+    /// reason, and tells what became of the message all the same.
+    pub(crate) fn give_up(mut self, error: io::Error) -> Error {
+        self.connection.session.abort();
+        match self.outcome() {
+            Ok(outcome) => Error::Content { error, outcome },
+            Err(error) => error,
+        }
+    }
+
+    fn outcome(&mut self) -> Result<Outcome, Error> {
+        if let Some(outcome) = self.decided() {
             return Ok(outcome);
         }
         let id = self.id;
@@ -105,7 +130,9 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
         Ok(())
     }
 
-    /// Hands what was gathered to the session.
+    /// Hands what was gathered to the session, and sends it. Left in the session
+    /// it would wait until the caller has more, and the server would be blamed
+    /// for the time that takes.
     fn hand_over(&mut self) -> io::Result<()> {
         while self.is_wanted() && !self.gathered.is_empty() {
             if let Some(body) = self.connection.session.body() {
@@ -115,6 +142,9 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
             } else {
                 self.wait()?;
             }
+        }
+        while self.is_wanted() && self.connection.session.poll_transmit().is_some() {
+            self.wait()?;
         }
         Ok(())
     }
@@ -152,14 +182,16 @@ impl<S: Stream> Write for ContentWriter<'_, S> {
             State::Unwanted(_) => return Ok(octets.len()),
             State::Ended => return Err(io::ErrorKind::BrokenPipe.into()),
         }
-        self.gathered.extend_from_slice(octets);
+        let room = CHUNK_LEN.saturating_sub(self.gathered.len());
+        let taken = octets.get(..room).unwrap_or(octets);
+        self.gathered.extend_from_slice(taken);
         if self.gathered.len() >= CHUNK_LEN {
             self.hand_over()?;
         }
-        Ok(octets.len())
+        Ok(taken.len())
     }
 
-    /// Hands what was written to the session, which sends it when it goes on.
+    /// Sends what was written.
     fn flush(&mut self) -> io::Result<()> {
         self.hand_over()
     }

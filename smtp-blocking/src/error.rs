@@ -41,9 +41,16 @@ pub enum Error {
     /// [`Connection::send`](crate::Connection::send) was given a transaction
     /// without content. The connection can be used as before.
     NoContent,
-    /// The caller could not supply the content. It was not sent, and the
-    /// connection cannot be used again: the server cannot be told otherwise.
-    Content(io::Error),
+    /// The caller could not supply the content. What there was of it is
+    /// delivered to nobody, and the connection cannot be used again: the server
+    /// cannot be told otherwise.
+    Content {
+        /// What the caller, or the policy for content, says.
+        error: io::Error,
+        /// What became of the message. If the server takes the recipients in
+        /// more than one transaction, some may have got it in an earlier one.
+        outcome: Outcome,
+    },
 }
 
 impl fmt::Display for Error {
@@ -59,7 +66,7 @@ impl fmt::Display for Error {
             Self::Refused { phase, reply } => write!(f, "refused {phase}: {reply}"),
             Self::NotSent(outcome) => outcome.fate().fmt(f),
             Self::NoContent => f.write_str("a transaction without content"),
-            Self::Content(error) => write!(f, "no content: {error}"),
+            Self::Content { error, .. } => write!(f, "no content: {error}"),
         }
     }
 }
@@ -70,7 +77,7 @@ impl error::Error for Error {
             Self::Connect(error) => Some(error),
             Self::Session { error, .. } => Some(error),
             Self::Command(error) => Some(error),
-            Self::Content(error) => Some(error),
+            Self::Content { error, .. } => Some(error),
             Self::Refused { .. } | Self::NotSent(_) | Self::NoContent => None,
         }
     }

@@ -108,7 +108,7 @@ impl Server {
         self
     }
 
-    /// How long transactions may go on after a shutdown was asked for.
+    /// How long content may go on coming in after a shutdown was asked for.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -135,7 +135,7 @@ impl Server {
     }
 
     /// Serves until [`Shutdown::shutdown`], and then until every connection has
-    /// ended: each is told 421 as soon as no message of its is under way, and
+    /// ended: each is told 421 as soon as no content of its is coming in, and
     /// is cut when the grace has passed. `service` makes what decides for a
     /// connection.
     ///
@@ -154,6 +154,9 @@ impl Server {
                 Err(_) => thread::sleep(PAUSE),
             }
         }
+        // Whoever comes now is refused by the system, and can go elsewhere,
+        // instead of waiting in a queue that nobody looks at.
+        drop(self.listener);
         let mut connections = self.shared.connections();
         while *connections > 0 {
             connections = self
@@ -189,7 +192,7 @@ impl Server {
                 let mut end = None;
                 // A session fails only by a mistake of this crate.
                 let _ = stream.set_nodelay(true);
-                let _ = serve_until(stream, session, &mut service, |_| {
+                let _ = serve_until(stream, session, &mut service, || {
                     if !shared.is_shutting_down() {
                         return Continue::Yes;
                     }

@@ -74,8 +74,12 @@ pub trait Service {
 
     /// The client asks whether this is a user. Called only if the configuration
     /// says so, as is the next.
-    fn verify(&mut self, verify: Verify<'_>) {
-        verify.cannot_tell();
+    ///
+    /// # Errors
+    /// A refusal: there is no such user.
+    fn verify(&mut self, verify: &Verify<'_>) -> Result<Verified, Rejection> {
+        let _ = verify;
+        Ok(Verified::Unknown)
     }
 
     /// The client asks who is on a list.
@@ -88,7 +92,22 @@ pub trait Service {
     }
 }
 
-/// Serves one session, to its end.
+/// What there is to say of a user whom a client asks about.
+///
+/// A value, and not a method of the question, since a question that is dropped
+/// without an answer would be asked again for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// It is this mailbox.
+    Mailbox(Mailbox),
+    /// Perhaps; a message would be taken.
+    Unknown,
+    /// It could be any of these.
+    Ambiguous(Vec<Mailbox>),
+}
+
+/// Serves one session, to its end. The session is one that began just now, at
+/// [`Instant::ORIGIN`](smtp_proto::Instant::ORIGIN).
 ///
 /// # Errors
 /// None that a client could bring about, nor this driver.
@@ -97,10 +116,10 @@ pub fn serve<S: Stream>(
     session: Session,
     service: &mut impl Service,
 ) -> Result<(), Error> {
-    serve_until(stream, session, service, |_| Continue::Yes)
+    serve_until(stream, session, service, || Continue::Yes)
 }
 
-/// What to do next, which [`serve_until`] asks each time before it waits.
+/// What to do next, which [`serve_until`] asks each time after it has waited.
 pub(crate) enum Continue {
     Yes,
     /// End when the client can be told so.
@@ -113,12 +132,17 @@ pub(crate) fn serve_until<S: Stream>(
     stream: S,
     mut session: Session,
     service: &mut impl Service,
-    mut ask: impl FnMut(&Session) -> Continue,
+    mut ask: impl FnMut() -> Continue,
 ) -> Result<(), Error> {
     let mut transport = Transport::new(stream);
     let mut refused = None;
     service.start(&mut session);
     loop {
+        match ask() {
+            Continue::Yes => {}
+            Continue::NoMore => session.shutdown(transport.now()),
+            Continue::Stop => session.handle_write_closed(transport.now()),
+        }
         while let Some(event) = session.poll_event()? {
             match event {
                 Event::Closed => {
@@ -127,11 +151,6 @@ pub(crate) fn serve_until<S: Stream>(
                 }
                 event => answer(event, service, &mut refused),
             }
-        }
-        match ask(&session) {
-            Continue::Yes => {}
-            Continue::NoMore => session.shutdown(transport.now()),
-            Continue::Stop => session.handle_write_closed(transport.now()),
         }
         transport.step(&mut session);
     }
@@ -170,7 +189,12 @@ fn answer(event: Event<'_>, service: &mut impl Service, refused: &mut Option<Rej
                 Err(rejection) => message.reject(&rejection),
             },
         },
-        Event::Verify(verify) => service.verify(verify),
+        Event::Verify(verify) => match service.verify(&verify) {
+            Ok(Verified::Mailbox(mailbox)) => verify.is(&mailbox),
+            Ok(Verified::Unknown) => verify.cannot_tell(),
+            Ok(Verified::Ambiguous(candidates)) => verify.ambiguous(&candidates),
+            Err(rejection) => verify.reject(&rejection),
+        },
         Event::Expand(expand) => match service.expand(&expand) {
             Ok(members) => expand.members(&members),
             Err(rejection) => expand.reject(&rejection),

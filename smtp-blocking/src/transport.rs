@@ -72,6 +72,13 @@ macro_rules! machine {
 machine!(client::Session, |_: &Self| true);
 machine!(server::Session, server::Session::wants_input);
 
+/// What came of a write.
+enum Taken {
+    /// The peer took something, or might have but for an interruption.
+    Some,
+    Nothing,
+}
+
 /// A stream, a clock, and what it takes to wait on the one by the other.
 #[derive(Debug)]
 pub(crate) struct Transport<S> {
@@ -133,10 +140,12 @@ impl<S: Stream> Transport<S> {
 
     /// Writes what the session still has to say, if the peer takes it at once.
     pub(crate) fn farewell(&mut self, session: &mut impl Machine) {
-        while session.poll_transmit().is_some() && self.error.is_none() {
-            let before = self.unheard;
-            self.write(session, GLANCE);
-            if self.unheard <= before {
+        let until = std::time::Instant::now() + LINGER;
+        while session.poll_transmit().is_some()
+            && self.error.is_none()
+            && std::time::Instant::now() < until
+        {
+            if let Taken::Nothing = self.write(session, GLANCE) {
                 return;
             }
         }
@@ -156,14 +165,15 @@ impl<S: Stream> Transport<S> {
         while std::time::Instant::now() < until {
             match self.stream.read(&mut self.buffer) {
                 Ok(n) if n > 0 => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 _ => return,
             }
         }
     }
 
-    fn write(&mut self, session: &mut impl Machine, left: Duration) {
+    fn write(&mut self, session: &mut impl Machine, left: Duration) -> Taken {
         let Some(out) = session.poll_transmit() else {
-            return;
+            return Taken::Nothing;
         };
         let mut slices = [IoSlice::new(&[]); SLICES];
         let mut used = 0;
@@ -184,12 +194,16 @@ impl<S: Stream> Transport<S> {
             Ok(n) => {
                 self.unheard += n;
                 session.handle_transmitted(n, self.now());
+                return Taken::Some;
             }
             // The peer takes nothing: has it something to say?
             Err(error) if is_timeout(&error) => self.read(session, GLANCE),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // Not tried again here: whoever is interrupted all the time has a
+            // deadline, too.
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Taken::Some,
             Err(error) => self.write_failed(session, error),
         }
+        Taken::Nothing
     }
 
     fn write_failed(&mut self, session: &mut impl Machine, error: io::Error) {

@@ -1,0 +1,158 @@
+//! A server of ours, and a service that writes down what it sees.
+
+use std::{io, net::SocketAddr, sync::mpsc, thread};
+
+use smtp_blocking::{Server, Service, Shutdown, smtp_proto};
+use smtp_proto::server::{Config, Data, Discarded, Hello, Mail, Message, Rcpt, Rejection};
+
+use super::joined;
+
+/// What a service saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Hello(String),
+    Mail(String),
+    Rcpt(String),
+    Data,
+    /// The recipients, and the content.
+    Message(Vec<String>, Vec<u8>),
+    Discarded(Discarded),
+}
+
+/// Where the service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Hello,
+    Mail,
+    Rcpt,
+    Data,
+    Content,
+    Message,
+}
+
+/// What a service answers.
+pub(crate) type Answer = fn(Stage, &str) -> Result<(), Rejection>;
+
+pub(crate) const YES: Answer = |_, _| Ok(());
+
+/// Takes everything that `answer` does not refuse. At the end of its session,
+/// what it saw goes to the test.
+pub(crate) struct Recorder {
+    pub(crate) answer: Answer,
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) content: Vec<u8>,
+    pub(crate) report: mpsc::Sender<Vec<Seen>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(answer: Answer, report: mpsc::Sender<Vec<Seen>>) -> Self {
+        Self {
+            answer,
+            seen: Vec::new(),
+            content: Vec::new(),
+            report,
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let _ = self.report.send(std::mem::take(&mut self.seen));
+    }
+}
+
+impl Service for Recorder {
+    fn hello(&mut self, hello: &Hello<'_>) -> Result<(), Rejection> {
+        self.seen.push(Seen::Hello(hello.name().to_string()));
+        (self.answer)(Stage::Hello, &hello.name().to_string())
+    }
+
+    fn mail(&mut self, mail: &Mail<'_>) -> Result<(), Rejection> {
+        let path = mail.reverse_path().to_string();
+        (self.answer)(Stage::Mail, &path)?;
+        self.seen.push(Seen::Mail(path));
+        Ok(())
+    }
+
+    fn rcpt(&mut self, rcpt: &Rcpt<'_>) -> Result<(), Rejection> {
+        let path = rcpt.path().to_string();
+        (self.answer)(Stage::Rcpt, &path)?;
+        self.seen.push(Seen::Rcpt(path));
+        Ok(())
+    }
+
+    fn data(&mut self, _: &Data<'_>) -> Result<(), Rejection> {
+        (self.answer)(Stage::Data, "")?;
+        self.seen.push(Seen::Data);
+        self.content.clear();
+        Ok(())
+    }
+
+    fn content(&mut self, piece: &[u8]) -> Result<(), Rejection> {
+        self.content.extend_from_slice(piece);
+        (self.answer)(Stage::Content, &String::from_utf8_lossy(&self.content))
+    }
+
+    fn message(&mut self, message: &Message<'_>) -> Result<String, Rejection> {
+        assert_eq!(message.octets(), self.content.len() as u64);
+        (self.answer)(Stage::Message, "")?;
+        let recipients = message.envelope().recipients();
+        let recipients = recipients.iter().map(|one| one.path().to_string());
+        let content = std::mem::take(&mut self.content);
+        self.seen.push(Seen::Message(recipients.collect(), content));
+        Ok("stored".to_owned())
+    }
+
+    fn discarded(&mut self, why: Discarded) {
+        self.seen.push(Seen::Discarded(why));
+    }
+}
+
+/// A server that runs in a thread of its own.
+pub(crate) struct Serving {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) reports: mpsc::Receiver<Vec<Seen>>,
+    thread: thread::JoinHandle<io::Result<()>>,
+}
+
+impl Serving {
+    pub(crate) fn start(config: Config, server: Server, answer: Answer) -> Self {
+        let (report, reports) = mpsc::channel();
+        Self {
+            address: server.local_addr().unwrap(),
+            shutdown: server.shutdown_handle().unwrap(),
+            reports,
+            thread: thread::spawn(move || {
+                server.run(&config, |_| Recorder::new(answer, report.clone()))
+            }),
+        }
+    }
+
+    /// With all the defaults.
+    pub(crate) fn new(answer: Answer) -> Self {
+        Self::start(mx(), local(), answer)
+    }
+
+    /// Shuts the server down, and returns the reports that were not taken.
+    pub(crate) fn stop(self) -> Vec<Vec<Seen>> {
+        self.shutdown.shutdown();
+        self.ended()
+    }
+
+    /// Waits until the server has ended.
+    pub(crate) fn ended(self) -> Vec<Vec<Seen>> {
+        joined(self.thread.join()).unwrap();
+        self.reports.iter().collect()
+    }
+}
+
+/// A server at a port of the system's choice.
+pub(crate) fn local() -> Server {
+    Server::bind("127.0.0.1:0").unwrap()
+}
+
+/// The default configuration.
+pub(crate) fn mx() -> Config {
+    Config::new("mx.example.net".parse().unwrap()).unwrap()
+}
