@@ -350,8 +350,7 @@ fn m04_content_against_the_policy_is_not_sent() {
 fn m04_content_of_any_system_is_repaired_if_that_is_wanted() {
     bounded(|| {
         let peer = taker();
-        let mut config = config();
-        config.content.line_endings = LineEndings::Repair;
+        let config = config().line_endings(LineEndings::Repair);
         let mut connection = peer.open(config).unwrap();
         let outcome = connection
             .send_with(to_bob(), |writer| {

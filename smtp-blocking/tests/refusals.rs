@@ -6,6 +6,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test that fails may panic"
 )]
 
@@ -165,9 +166,7 @@ fn c_312_a_server_that_closes_without_a_word() {
 }
 
 fn impatient() -> Config {
-    let mut config = config();
-    config.timeouts.content = Duration::from_millis(300);
-    config
+    common::with_timeouts(|timeouts| timeouts.content = Duration::from_millis(300))
 }
 
 #[test]
@@ -230,8 +229,8 @@ fn c_123_a_server_that_is_slow_but_goes_on() {
             talk.say("250 ok\r\n");
             talk.quit();
         });
-        let mut config = config();
-        config.timeouts.content = Duration::from_millis(500);
+        let config =
+            common::with_timeouts(|timeouts| timeouts.content = Duration::from_millis(500));
         let mut connection = peer.open(config).unwrap();
         let content = Bytes::from("0123456789abcd\r\n".repeat(1024 * 1024));
         let start = Instant::now();
@@ -253,8 +252,7 @@ fn c_155_a_server_that_reads_none_of_the_commands() {
             talk.hello(&["PIPELINING"]);
             let _ = is_over.recv();
         });
-        let mut config = config();
-        config.timeouts.mail = Duration::from_millis(200);
+        let config = common::with_timeouts(|timeouts| timeouts.mail = Duration::from_millis(200));
         let mut connection = peer.open(config).unwrap();
         let recipients = (0..10_000).map(|n| common::path(&format!("user{n}@example.net")));
         let transaction = common::from_alice()

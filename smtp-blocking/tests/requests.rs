@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::type_complexity,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a test that fails may panic"
@@ -134,8 +135,7 @@ fn m12_quit_does_not_wait_for_a_silent_server() {
             talk.expect("QUIT");
             talk.ended();
         });
-        let mut config = config();
-        config.timeouts.quit = SHORT;
+        let config = common::with_timeouts(|timeouts| timeouts.quit = SHORT);
         let connection = peer.open(config).unwrap();
         let start = Instant::now();
         connection.quit().unwrap();
@@ -273,8 +273,8 @@ fn c_309_a_reply_that_trickles_does_not_move_the_deadline() {
             }
             panic!("the client went on listening");
         });
-        let mut config = config();
-        config.timeouts.request = Duration::from_millis(100);
+        let config =
+            common::with_timeouts(|timeouts| timeouts.request = Duration::from_millis(100));
         let mut connection = peer.open(config).unwrap();
         let start = Instant::now();
         let error = session_error(connection.noop().unwrap_err());

@@ -126,8 +126,8 @@ fn c_309_waiting_takes_few_calls() {
             talk.hello(&[]);
             talk.rest();
         });
-        let mut config = config();
-        config.timeouts.request = Duration::from_millis(1200);
+        let config =
+            common::with_timeouts(|timeouts| timeouts.request = Duration::from_millis(1200));
         let stream = Counted::new(peer.stream());
         let calls = Arc::clone(&stream.calls);
         let mut connection = Connection::open(stream, config).unwrap();

@@ -214,9 +214,14 @@ pub(crate) fn config() -> Config {
 
 /// A client that waits no longer than `time`, for anything.
 pub(crate) fn hasty(time: Duration) -> Config {
-    let mut config = config();
-    config.timeouts = client::Timeouts::all(time);
-    config
+    config().timeouts(client::Timeouts::all(time))
+}
+
+/// A client with other time-outs.
+pub(crate) fn with_timeouts(change: impl FnOnce(&mut client::Timeouts)) -> Config {
+    let mut timeouts = client::Timeouts::default();
+    change(&mut timeouts);
+    config().timeouts(timeouts)
 }
 
 pub(crate) fn mailbox(text: &str) -> Mailbox {
