@@ -196,7 +196,6 @@ impl Delivery {
         }
         let all = |state: fn(&Progress) -> bool| self.progress.iter().all(state);
         match self.transaction.policy {
-            RecipientPolicy::AllOrNothing if !all_answered => Next::Wait,
             RecipientPolicy::AllOrNothing if all(|p| matches!(p, Progress::Accepted)) => Next::Data,
             RecipientPolicy::Partial
                 if !all(|p| !matches!(p, Progress::Accepted | Progress::Asked)) =>

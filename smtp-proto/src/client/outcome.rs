@@ -150,7 +150,7 @@ impl Outcome {
 
     /// What became of the message as a whole: in doubt if it is for anybody,
     /// else accepted if it was for anybody, else what became of it for the
-    /// first. `None` only for a transaction that was abandoned before it had a
+    /// first. `None` only for a transaction that ended before it had a
     /// recipient.
     #[must_use]
     pub fn fate(&self) -> Option<&Fate> {
