@@ -274,7 +274,10 @@ fn writing_failed_and_the_server_had_answered() {
     talk.session.handle_write_closed(talk.now);
     talk.exchange("220 x\r\n", "");
     talk.say("250 x\r\n");
-    assert_eq!(talk.fates().len(), 1);
+    assert_eq!(
+        talk.fates(),
+        ["m1 to1 not sent: a reply to nothing at EHLO: 250 x"]
+    );
 
     let mut talk = Talk::new(config());
     talk.say("220 x\r\n");
@@ -319,6 +322,51 @@ fn writing_failed_and_the_server_had_answered() {
     assert_eq!(
         talk.fates(),
         ["m2 to1 not sent: connection lost between commands"]
+    );
+}
+
+#[test]
+fn writing_failed_and_the_server_refuses_the_session() {
+    for answers in [&["554 no\r\n"][..], &["220 x\r\n", "550 no\r\n"]] {
+        let mut talk = Talk::new(config());
+        talk.session.send(message(&["bob"])).unwrap();
+        for (index, answer) in answers.iter().enumerate() {
+            if index + 1 == answers.len() {
+                talk.session.handle_write_closed(talk.now);
+            }
+            talk.say(answer);
+            if index + 1 < answers.len() {
+                talk.out();
+            }
+        }
+        // Nor is it told QUIT.
+        assert_eq!(talk.out(), "");
+        talk.events();
+        assert_eq!(*talk.error.unwrap().kind(), ErrorKind::Refused);
+    }
+}
+
+#[test]
+fn c_113_only_who_was_accepted_is_in_doubt() {
+    let mut talk = Talk::open(config(), &[]);
+    talk.session
+        .send(message(&["bob", "no", "full", "waiting"]))
+        .unwrap();
+    for answer in ["250 x", "250 x", "550 no", "452 full", "354 x"] {
+        talk.out();
+        talk.say(format!("{answer}\r\n"));
+    }
+    assert_eq!(talk.out(), CONTENT);
+    talk.eof();
+    let lost = "connection lost at the end of the content";
+    assert_eq!(
+        talk.fates(),
+        [
+            format!("m1 to1 in doubt: {lost}"),
+            "m1 to2 refused at RCPT: 550 no".into(),
+            format!("m1 to3 not sent: {lost}"),
+            format!("m1 to4 not sent: {lost}"),
+        ]
     );
 }
 

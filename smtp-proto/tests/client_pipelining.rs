@@ -205,6 +205,22 @@ fn c_150_mail_refused_and_the_rest_of_the_group() {
 }
 
 #[test]
+fn c_150_a_recipient_accepted_behind_a_refused_mail_without_data() {
+    let mut talk = Talk::open(config(), &["PIPELINING"]);
+    talk.session.mail(transaction(&["bob", "carol"])).unwrap();
+    talk.out();
+    // The server has begun what it refused: the next MAIL would be nested.
+    talk.exchange("550 no\r\n503 x\r\n250 x\r\n", "RSET\r\n");
+    assert_eq!(
+        talk.fates(),
+        [
+            "m1 to1 refused at MAIL: 550 no",
+            "m1 to2 refused at MAIL: 550 no"
+        ]
+    );
+}
+
+#[test]
 fn c_151_data_refused_though_there_is_a_recipient() {
     let mut talk = Talk::open(config(), &["PIPELINING"]);
     talk.session.send(message(&["bob", "carol"])).unwrap();

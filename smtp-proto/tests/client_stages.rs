@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Talk, config, mailbox, message, transaction};
-use smtp_proto::client::RecipientPolicy;
+use smtp_proto::client::{CommandError, RecipientPolicy};
 
 const MAIL: &str = "MAIL FROM:<alice@example.org>\r\n";
 const BOB: &str = "RCPT TO:<bob@example.net>\r\n";
@@ -88,7 +88,14 @@ fn m_04_stages_that_end_early() {
     assert_eq!(talk.out(), MAIL);
     talk.session.reset().unwrap();
     assert_eq!(talk.out(), "");
+    // It is over for the application, and others may be asked for.
+    let again = talk.session.rcpt(mailbox("carol@example.net"));
+    assert_eq!(again, Err(CommandError::NoTransaction));
+    assert_eq!(talk.session.data(), Err(CommandError::NoTransaction));
+    assert_eq!(talk.session.reset(), Err(CommandError::NoTransaction));
+    talk.session.noop().unwrap();
     talk.exchange("250 ok\r\n", "RSET\r\n");
+    talk.exchange("250 ok\r\n", "NOOP\r\n");
     talk.exchange("250 ok\r\n", "");
     assert_eq!(talk.fates(), ["m4 to1 not sent: given up by the caller"]);
 }

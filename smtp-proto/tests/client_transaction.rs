@@ -139,6 +139,29 @@ fn c_041_c_224_no_octet_above_127_without_smtputf8() {
 }
 
 #[test]
+fn c_224_a_header_beyond_ascii_needs_smtputf8() {
+    for (keywords, mail) in [
+        (&["8BITMIME"][..], None),
+        (&["8BITMIME", "SMTPUTF8"], Some(" BODY=8BITMIME SMTPUTF8\r")),
+    ] {
+        let mut talk = Talk::open(config(), keywords);
+        let content = "Subject: \u{fc}\r\n\r\nx\r\n";
+        talk.session
+            .send(message(&["bob"]).smtputf8().content(content))
+            .unwrap();
+        match mail {
+            Some(parameters) => assert!(talk.out().contains(parameters)),
+            None => {
+                assert_eq!(talk.out(), "");
+                talk.events();
+                let outcome = outcomes(&talk).remove(0);
+                assert_eq!(outcome.fate(), &Fate::NotSent(NotSent::NeedsSmtpUtf8));
+            }
+        }
+    }
+}
+
+#[test]
 fn c_041_arguments_and_parameters_beyond_ascii() {
     // RFC 6531 section 3.7.4.2 has a parameter of VRFY and EXPN for that, which
     // is not sent here.

@@ -38,7 +38,8 @@ impl<'a> Body<'a> {
         self.transaction
     }
 
-    /// Appends a chunk. Dots, and lone line ends if the policy is to repair
+    /// Appends a chunk, which the session keeps until it is sent: a borrowed one
+    /// has to be copied ([`Bytes::copy_from_slice`]). Dots, and lone line ends if the policy is to repair
     /// them, are seen to, across chunks.
     ///
     /// # Errors

@@ -199,7 +199,6 @@ impl Delivery {
         }
         let all = |state: fn(&Progress) -> bool| self.progress.iter().all(state);
         match self.transaction.policy {
-            RecipientPolicy::AllOrNothing if !all_answered => Next::Wait,
             RecipientPolicy::AllOrNothing if all(|p| matches!(p, Progress::Accepted)) => Next::Data,
             RecipientPolicy::Partial
                 if !all(|p| !matches!(p, Progress::Accepted | Progress::Asked)) =>
@@ -276,8 +275,8 @@ impl Delivery {
     fn can_be_put_off(&self, reply: &Reply) -> bool {
         self.transaction.further
             && self.transaction.policy == RecipientPolicy::Partial
-            && self.somebody_accepted()
             && is_too_many(reply)
+            && self.somebody_accepted()
     }
 
     /// Whether a recipient was accepted, so that there is somebody to send to.

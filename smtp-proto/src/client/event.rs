@@ -18,7 +18,8 @@ pub enum Event {
     /// The session is open: the capabilities are known. Requests that were made
     /// earlier go out now.
     Ready,
-    /// MAIL was answered.
+    /// MAIL was answered. Comes again where recipients were put off to a further
+    /// transaction.
     Sender {
         /// Of which transaction.
         transaction: TransactionId,

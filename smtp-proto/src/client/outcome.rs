@@ -51,7 +51,7 @@ pub enum NotSent {
     },
     /// It has octets above 127, and the server does not offer `8BITMIME`.
     Needs8BitMime,
-    /// An address or a parameter is not ASCII, and the server does not offer
+    /// An address, a parameter or the header is not ASCII, and the server does not offer
     /// `SMTPUTF8`.
     NeedsSmtpUtf8,
     /// A parameter belongs to this extension, which the server does not offer.

@@ -239,6 +239,9 @@ impl Session {
                 delivery.refuse(Phase::Content, &reply);
             }
             self.fail(ErrorKind::Refused, Some(reply));
+        } else if self.write_closed && reply.code().is_negative() {
+            // What it said before it closed the line on us.
+            self.fail(ErrorKind::Refused, Some(reply));
         } else {
             self.fail(ErrorKind::Unsolicited, Some(reply));
         }

@@ -328,11 +328,9 @@ impl Session {
 
     /// Says what time it is. Does nothing before the deadline.
     pub fn handle_timeout(&mut self, now: Instant) {
-        // A request that was made after a pause began a wait in the past.
-        let was_stale = self.wait_started_is_stale;
         self.news(now);
         self.wait_started_is_stale = false;
-        if was_stale || self.poll_timeout().is_none_or(|deadline| now < deadline) {
+        if self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return;
         }
         if self.state == State::Quit {
@@ -347,6 +345,7 @@ impl Session {
 
     fn news(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        // A request that was made after a pause began a wait in the past.
         if self.wait_started_is_stale {
             self.start_wait();
         }

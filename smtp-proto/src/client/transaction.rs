@@ -35,6 +35,7 @@ pub struct Transaction {
     pub(super) content: Option<Content>,
     pub(super) policy: RecipientPolicy,
     pub(super) further: bool,
+    smtputf8: bool,
     size: Option<u64>,
     body: Option<BodyType>,
     parameters: Vec<ExtensionParameter>,
@@ -50,6 +51,7 @@ impl Transaction {
             content: None,
             policy: RecipientPolicy::default(),
             further: true,
+            smtputf8: false,
             size: None,
             body: None,
             parameters: Vec::new(),
@@ -96,6 +98,15 @@ impl Transaction {
     #[must_use]
     pub fn body(mut self, body: BodyType) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    /// Says that the header of the message is UTF-8, which only a server that
+    /// offers `SMTPUTF8` can have (RFC 6531 section 3.4). Not needed for
+    /// addresses: the session sees to those.
+    #[must_use]
+    pub fn smtputf8(mut self) -> Self {
+        self.smtputf8 = true;
         self
     }
 
@@ -168,7 +179,8 @@ impl Transaction {
             push(Parameter::body(BodyType::EightBitMime));
         }
         let utf8_offered = offered.has(&Capability::SmtpUtf8);
-        let ascii = self.reverse_path.is_ascii()
+        let ascii = !self.smtputf8
+            && self.reverse_path.is_ascii()
             && self.parameters.iter().all(ExtensionParameter::is_ascii);
         if !ascii && !utf8_offered {
             return Err(NotSent::NeedsSmtpUtf8);
