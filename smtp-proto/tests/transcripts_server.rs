@@ -1,0 +1,133 @@
+//! Replays the dialogues in `transcripts/server/` against the server session,
+//! with the client's octets cut in every way. `transcripts/README.md` has the
+//! format.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{fs, path::Path};
+
+use smtp_proto::{
+    Instant,
+    server::{Config, Event, Rejection, Session},
+    types::Mailbox,
+};
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Script {
+    client: Vec<u8>,
+    server: String,
+    messages: String,
+}
+
+fn parse(text: &str) -> Script {
+    let mut script = Script::default();
+    for line in text.lines() {
+        let (kind, rest) = line.split_at_checked(2).unwrap_or((line, ""));
+        let rest = rest.strip_prefix(' ').unwrap_or(rest);
+        match kind {
+            "C:" => {
+                script.client.extend(rest.replace("\\n", "\n").bytes());
+                script.client.extend(b"\r\n");
+            }
+            "S:" => script.server += &format!("{rest}\r\n"),
+            "= " => script.messages += &format!("{rest}\n"),
+            "# " | "" => {}
+            other => panic!("what is {other:?}?"),
+        }
+    }
+    script
+}
+
+fn known(mailbox: Option<&Mailbox>) -> bool {
+    mailbox.is_none_or(|mailbox| {
+        matches!(mailbox.local_part().as_str(), "bob" | "carol")
+            && mailbox
+                .host()
+                .to_string()
+                .eq_ignore_ascii_case("example.net")
+    })
+}
+
+/// What the session makes of the pieces.
+fn replay(pieces: &[&[u8]]) -> (String, String) {
+    let config = Config::new("mx.example.net".parse().unwrap())
+        .unwrap()
+        .ask_verify(true)
+        .ask_expand(true);
+    let mut session = Session::new(config, Instant::ORIGIN);
+    let (mut server, mut messages, mut content) = (Vec::new(), String::new(), Vec::new());
+    let bob: Mailbox = "bob@example.net".parse().unwrap();
+    let carol: Mailbox = "carol@example.net".parse().unwrap();
+    for piece in pieces {
+        if !piece.is_empty() {
+            session.handle_input(piece, Instant::ORIGIN);
+        }
+        loop {
+            while let Some(event) = session.poll_event().unwrap() {
+                match event {
+                    Event::Hello(hello) => hello.accept(),
+                    Event::Mail(mail) => mail.accept(),
+                    Event::Rcpt(rcpt) if known(rcpt.path().mailbox()) => rcpt.accept(),
+                    Event::Rcpt(rcpt) => rcpt.reject(&Rejection::no_such_user()),
+                    Event::Data(data) => data.accept(),
+                    Event::Content(slice) => content.extend_from_slice(slice),
+                    Event::Message(message) => {
+                        let envelope = message.envelope();
+                        messages += &format!("from {}\n", envelope.reverse_path());
+                        for recipient in envelope.recipients() {
+                            messages += &format!("to {}\n", recipient.path());
+                        }
+                        for line in String::from_utf8(std::mem::take(&mut content))
+                            .unwrap()
+                            .lines()
+                        {
+                            messages += &format!("|{line}\n");
+                        }
+                        message.accept();
+                    }
+                    Event::Verify(verify) => match verify.argument().as_str() {
+                        "bob" => verify.is(&bob),
+                        "smith" => verify.ambiguous(&[bob.clone(), carol.clone()]),
+                        "nobody" => verify.reject(&Rejection::no_such_user()),
+                        _ => verify.cannot_tell(),
+                    },
+                    Event::Expand(expand) => expand.members(&[bob.clone(), carol.clone()]),
+                    Event::Discarded(_) => content.clear(),
+                    Event::Closed => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+            let Some(out) = session.poll_transmit() else {
+                break;
+            };
+            let n = out.first().len();
+            server.extend_from_slice(out.first());
+            session.handle_transmitted(n, Instant::ORIGIN);
+        }
+    }
+    (String::from_utf8(server).unwrap(), messages)
+}
+
+#[test]
+fn m_24_every_dialogue_whole_in_octets_and_cut_in_two_everywhere() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/server");
+    let mut count = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let script = parse(&fs::read_to_string(&path).unwrap());
+        let right = (script.server, script.messages);
+        let octets = &script.client[..];
+        assert_eq!(replay(&[octets]), right, "{name}, whole");
+        assert_eq!(
+            replay(&octets.chunks(1).collect::<Vec<_>>()),
+            right,
+            "{name}, octet by octet"
+        );
+        for at in 1..octets.len() {
+            let (first, second) = octets.split_at(at);
+            assert_eq!(replay(&[first, second]), right, "{name}, cut at {at}");
+        }
+        count += 1;
+    }
+    assert!(count >= 8, "{count} dialogues");
+}
