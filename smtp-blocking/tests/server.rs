@@ -172,6 +172,35 @@ fn s_085_content_refused_in_the_middle_is_answered_at_its_end() {
     });
 }
 
+/// The refusal of content that was discarded for another reason is not that of
+/// the next message.
+#[test]
+fn s_085_content_refused_and_too_large_does_not_harm_the_next() {
+    bounded(|| {
+        let refuse_virus =
+            |stage, content: &str| match stage == Stage::Content && content.contains("virus") {
+                true => Err(Rejection::policy()),
+                false => Ok(()),
+            };
+        let config = mx().max_message_size(Some(1000));
+        let serving = Serving::start(config, local(), refuse_virus);
+        let mut talk = greeted(&serving);
+        envelope(&mut talk);
+        talk.say(b"virus\r\n".repeat(1000));
+        talk.say(".\r\n");
+        talk.expect("552 ");
+        envelope(&mut talk);
+        talk.say("fine\r\n.\r\n");
+        talk.expect("250 ");
+        ask(&mut talk, "QUIT", "221 ");
+        drop(talk);
+        let seen = serving.stop().remove(0);
+        assert_eq!(seen.last(), Some(&message(b"fine\r\n")));
+        let discarded = Seen::Discarded(Discarded::TooLarge);
+        assert_eq!(seen.iter().filter(|&one| *one == discarded).count(), 1);
+    });
+}
+
 #[test]
 fn s_086_a_message_refused_at_its_end() {
     bounded(|| {
