@@ -116,7 +116,8 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
         self.connection.wait_for(|event| outcome_of(id, event))
     }
 
-    /// Ends the content.
+    /// Ends the content, which goes out with the next step: a short one in one
+    /// write with its end.
     pub(crate) fn end(&mut self) -> io::Result<()> {
         self.hand_over()?;
         while self.is_wanted() {
@@ -130,9 +131,7 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
         Ok(())
     }
 
-    /// Hands what was gathered to the session, and sends it. Left in the session
-    /// it would wait until the caller has more, and the server would be blamed
-    /// for the time that takes.
+    /// Hands what was gathered to the session.
     fn hand_over(&mut self) -> io::Result<()> {
         while self.is_wanted() && !self.gathered.is_empty() {
             if let Some(body) = self.connection.session.body() {
@@ -143,6 +142,13 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
                 self.wait()?;
             }
         }
+        Ok(())
+    }
+
+    /// Sends what was gathered. Left in the session it would wait until the
+    /// caller has more, and the server would be blamed for the time that takes.
+    fn send(&mut self) -> io::Result<()> {
+        self.hand_over()?;
         while self.is_wanted() && self.connection.session.poll_transmit().is_some() {
             self.wait()?;
         }
@@ -186,14 +192,14 @@ impl<S: Stream> Write for ContentWriter<'_, S> {
         let taken = octets.get(..room).unwrap_or(octets);
         self.gathered.extend_from_slice(taken);
         if self.gathered.len() >= CHUNK_LEN {
-            self.hand_over()?;
+            self.send()?;
         }
         Ok(taken.len())
     }
 
     /// Sends what was written.
     fn flush(&mut self) -> io::Result<()> {
-        self.hand_over()
+        self.send()
     }
 }
 

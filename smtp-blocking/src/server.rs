@@ -181,14 +181,17 @@ impl Server {
             refuse(stream, config);
             return;
         };
-        let mut service = service();
+        let service = service();
         let session = Session::new(config.clone(), proto::Instant::ORIGIN);
         let (shared, grace) = (Arc::clone(&self.shared), self.grace);
         // Without a thread the connection is dropped, and the place with it.
         let _ = thread::Builder::new()
             .name("smtp session".to_owned())
             .spawn(move || {
+                // The place is given back last, when the service has been
+                // dropped, too.
                 let _place = place;
+                let mut service = service;
                 let mut end = None;
                 // A session fails only by a mistake of this crate.
                 let _ = stream.set_nodelay(true);

@@ -103,7 +103,8 @@ fn m13_the_transcript_has_every_line_in_order() {
 #[test]
 fn m01_quit_ends_well_whatever_the_server_does() {
     bounded(|| {
-        let ends: [(&str, fn(&mut Talk)); 6] = [
+        type End = fn(&mut Talk);
+        let ends: [(&str, End); 6] = [
             ("a good-bye", |talk| talk.say("221 bye\r\n")),
             ("a refusal", |talk| talk.say("554 stay\r\n")),
             ("garbage", |talk| talk.say("bye bye\r\n")),

@@ -88,6 +88,7 @@ fn m24_a_session_by_hand() {
         talk.ended();
         let mut seen = began();
         seen.push(message(b"Subject: hi\r\n\r\n.dot\r\n"));
+        drop(talk);
         assert_eq!(serving.stop(), [seen]);
     });
 }
@@ -116,6 +117,7 @@ fn s_053_a_refusal_of_the_service_at_each_stage_is_the_answer() {
         talk.say("hi\r\n.\r\n");
         talk.expect("250 ");
         ask(&mut talk, "QUIT", "221 ");
+        drop(talk);
         let seen = serving.stop().remove(0);
         assert_eq!(seen.last(), Some(&message(b"hi\r\n")));
     });
@@ -134,6 +136,7 @@ fn s_080_a_refusal_of_data_leaves_the_transaction_open() {
         ask(&mut talk, "DATA", "452 4.3.1");
         ask(&mut talk, "RSET", "250 ");
         ask(&mut talk, "QUIT", "221 ");
+        drop(talk);
         let seen = serving.stop().remove(0);
         assert_eq!(seen.last(), Some(&Seen::Discarded(Discarded::Reset)));
     });
@@ -160,11 +163,41 @@ fn s_085_content_refused_in_the_middle_is_answered_at_its_end() {
         talk.say("fine\r\n.\r\n");
         talk.expect("250 ");
         ask(&mut talk, "QUIT", "221 ");
+        drop(talk);
         let seen = serving.stop().remove(0);
         let mut expected = began();
         expected.extend_from_slice(&began()[1..]);
         expected.push(message(b"fine\r\n"));
         assert_eq!(seen, expected);
+    });
+}
+
+/// The refusal of content that was discarded for another reason is not that of
+/// the next message.
+#[test]
+fn s_085_content_refused_and_too_large_does_not_harm_the_next() {
+    bounded(|| {
+        let refuse_virus =
+            |stage, content: &str| match stage == Stage::Content && content.contains("virus") {
+                true => Err(Rejection::policy()),
+                false => Ok(()),
+            };
+        let config = mx().max_message_size(Some(1000));
+        let serving = Serving::start(config, local(), refuse_virus);
+        let mut talk = greeted(&serving);
+        envelope(&mut talk);
+        talk.say(b"virus\r\n".repeat(1000));
+        talk.say(".\r\n");
+        talk.expect("552 ");
+        envelope(&mut talk);
+        talk.say("fine\r\n.\r\n");
+        talk.expect("250 ");
+        ask(&mut talk, "QUIT", "221 ");
+        drop(talk);
+        let seen = serving.stop().remove(0);
+        assert_eq!(seen.last(), Some(&message(b"fine\r\n")));
+        let discarded = Seen::Discarded(Discarded::TooLarge);
+        assert_eq!(seen.iter().filter(|&one| *one == discarded).count(), 1);
     });
 }
 
@@ -180,6 +213,7 @@ fn s_086_a_message_refused_at_its_end() {
         talk.say("hi\r\n.\r\n");
         talk.expect("552 5.3.4");
         ask(&mut talk, "QUIT", "221 ");
+        drop(talk);
         assert_eq!(serving.stop(), [began()]);
     });
 }
@@ -215,6 +249,7 @@ fn s_009_a_refusal_with_421_ends_the_session() {
         talk.say("RCPT TO:<bob@example.net>\r\nRCPT TO:<carol@example.net>\r\n");
         talk.expect("421 4.0.0 not today");
         talk.ended();
+        drop(talk);
         let seen = serving.stop().remove(0);
         assert_eq!(seen[2..], [Seen::Discarded(Discarded::Shutdown)]);
     });
@@ -288,6 +323,7 @@ fn m24_inquiries_and_the_transcript() {
         ask(&mut talk, "EXPN others", "550 5.1.1");
         ask(&mut talk, "QUIT", "221 ");
         talk.ended();
+        drop(talk);
         shutdown.shutdown();
         joined(running.join()).unwrap();
         let seen = seen.lock().unwrap();
@@ -368,6 +404,7 @@ fn s_007_a_client_that_sends_everything_and_shuts_its_end_gets_every_reply() {
         seen.push(Seen::Mail("<alice@example.org>".to_owned()));
         seen.push(Seen::Discarded(Discarded::EndOfInput));
         assert_eq!(serving.reports.recv().unwrap(), seen);
+        drop(talk);
         serving.stop();
     });
 }
@@ -423,6 +460,7 @@ fn s_010_s_208_a_command_that_trickles_is_cut_at_its_deadline() {
         assert!(took < Duration::from_secs(2), "{took:?}");
         talk.expect("421 4.4.2");
         talk.ended();
+        drop(talk);
         assert_eq!(serving.stop(), [vec![]]);
     });
 }
@@ -441,6 +479,7 @@ fn s_010_s_208_content_that_trickles_is_cut_at_its_deadline() {
         assert!(took < Duration::from_secs(2), "{took:?}");
         talk.expect("421 4.4.2");
         talk.ended();
+        drop(talk);
         let seen = serving.stop().remove(0);
         assert_eq!(seen.last(), Some(&Seen::Discarded(Discarded::Timeout)));
     });
@@ -468,6 +507,7 @@ fn s_005_commands_within_the_time_go_on_for_ever() {
             ask(&mut talk, "NOOP", "250 ");
         }
         ask(&mut talk, "QUIT", "221 ");
+        drop(talk);
         serving.stop();
     });
 }
@@ -541,6 +581,7 @@ fn s_208_a_client_that_does_not_leave_after_the_end_is_left() {
         let took = start.elapsed();
         assert!(took < Duration::from_secs(3), "{took:?}");
         joined(chatter.join());
+        drop(talk);
         serving.stop();
     });
 }
@@ -548,7 +589,7 @@ fn s_208_a_client_that_does_not_leave_after_the_end_is_left() {
 #[test]
 fn c_306_c_312_the_server_over_an_odd_stream() {
     bounded(|| {
-        let content = lines(3000);
+        let content = lines(1000);
         let mut dialogue = DIALOGUE.as_bytes().to_vec();
         let stuffed: Vec<u8> = String::from_utf8(content.clone())
             .unwrap()
@@ -765,6 +806,49 @@ fn s_009_nobody_is_kept_waiting_in_the_queue_of_a_server_that_ends() {
         talk.expect("250 ");
         drop(talk);
         serving.ended();
+    });
+}
+
+/// Takes its time to put things away.
+struct Tidy(Arc<Mutex<bool>>);
+
+impl Service for Tidy {
+    fn rcpt(&mut self, _: &Rcpt<'_>) -> Result<(), Rejection> {
+        Ok(())
+    }
+    fn data(&mut self, _: &Data<'_>) -> Result<(), Rejection> {
+        Ok(())
+    }
+    fn content(&mut self, _: &[u8]) -> Result<(), Rejection> {
+        Ok(())
+    }
+    fn message(&mut self, _: &Message<'_>) -> Result<String, Rejection> {
+        Ok(String::new())
+    }
+}
+
+impl Drop for Tidy {
+    fn drop(&mut self) {
+        thread::sleep(Duration::from_millis(100));
+        *self.0.lock().unwrap() = true;
+    }
+}
+
+#[test]
+fn s_009_the_end_waits_for_the_last_service_to_be_dropped() {
+    bounded(|| {
+        let server = local();
+        let address = server.local_addr().unwrap();
+        let shutdown = server.shutdown_handle().unwrap();
+        let tidied = Arc::new(Mutex::new(false));
+        let tidy = Arc::clone(&tidied);
+        let running = thread::spawn(move || server.run(&mx(), |_| Tidy(Arc::clone(&tidy))));
+        let mut talk = Talk::connect(address);
+        talk.expect("220 ");
+        drop(talk);
+        shutdown.shutdown();
+        joined(running.join()).unwrap();
+        assert!(*tidied.lock().unwrap());
     });
 }
 

@@ -90,7 +90,7 @@ impl Service for Recorder {
 
     fn content(&mut self, piece: &[u8]) -> Result<(), Rejection> {
         self.content.extend_from_slice(piece);
-        (self.answer)(Stage::Content, &String::from_utf8_lossy(&self.content))
+        (self.answer)(Stage::Content, &String::from_utf8_lossy(piece))
     }
 
     fn message(&mut self, message: &Message<'_>) -> Result<String, Rejection> {
