@@ -44,8 +44,7 @@ fn each_way(test: fn(&Serving, Config)) {
     for offered in [true, false] {
         for pipelining in [Pipelining::WithinTransaction, Pipelining::Off] {
             let serving = Serving::start(mx().pipelining(offered), local(), YES);
-            let mut config = config();
-            config.pipelining = pipelining;
+            let config = config().pipelining(pipelining);
             test(&serving, config);
             serving.stop();
         }

@@ -181,8 +181,7 @@ fn m12_memory_does_not_grow_with_the_message() {
         let shutdown = server.shutdown_handle().unwrap();
         let config_of_server = mx().max_message_size(None);
         let running = std::thread::spawn(move || server.run(&config_of_server, |_| Sink));
-        let mut limits = config();
-        limits.content.max_line = None;
+        let limits = config().max_line(None);
         let mut connection = Connection::connect("127.0.0.1", port, limits).unwrap();
         let mut resident = Vec::new();
         for octets in [1 << 20, 100 << 20] {
