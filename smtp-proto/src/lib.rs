@@ -17,7 +17,7 @@
 //! twenty lines:
 //!
 //! ```no_run
-//! use std::{io::{Read, Write}, net::TcpStream, time::{self, Duration}};
+//! use std::{io::{ErrorKind, Read, Write}, net::TcpStream, time::{self, Duration}};
 //! use smtp_proto::{Instant, client::{Config, Event, Session, Transaction}, types::Mailbox};
 //!
 //! let mut stream = TcpStream::connect("mx.example.net:25")?;
@@ -51,10 +51,10 @@
 //!     stream.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
 //!     match stream.read(&mut buffer) {
 //!         Ok(n) => session.handle_input(&buffer[..n], now()),
-//!         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+//!         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
 //!             session.handle_timeout(now());
 //!         }
-//!         Err(error) => return Err(error.into()),
+//!         Err(_) => session.handle_input(&[], now()), // the end of the connection
 //!     }
 //! }
 //! # #[allow(unreachable_code)]

@@ -28,6 +28,12 @@ pub(super) struct Delivery {
     progress: Vec<Progress>,
     /// The recipient to ask next.
     next: usize,
+    /// How many recipients were asked about and have no answer.
+    asked: usize,
+    /// How many were accepted, and wait for the content.
+    accepted: usize,
+    /// How much more text of replies to RCPT is kept.
+    text_room: usize,
     data_sent: bool,
     /// The reply that said that no more recipients fit.
     full: Option<Reply>,
@@ -82,6 +88,7 @@ impl Delivery {
         transaction: Transaction,
         given: Option<ContentCheck>,
         open: bool,
+        text_room: usize,
     ) -> Self {
         Self {
             id,
@@ -96,6 +103,9 @@ impl Delivery {
             mail: Mail::NotSent,
             parameters: Parameters::new(),
             next: 0,
+            asked: 0,
+            accepted: 0,
+            text_room,
             data_sent: false,
             full: None,
             given,
@@ -197,14 +207,9 @@ impl Delivery {
         if self.open {
             return Next::Wait;
         }
-        let all = |state: fn(&Progress) -> bool| self.progress.iter().all(state);
         match self.transaction.policy {
-            RecipientPolicy::AllOrNothing if all(|p| matches!(p, Progress::Accepted)) => Next::Data,
-            RecipientPolicy::Partial
-                if !all(|p| !matches!(p, Progress::Accepted | Progress::Asked)) =>
-            {
-                Next::Data
-            }
+            RecipientPolicy::AllOrNothing if self.accepted == self.progress.len() => Next::Data,
+            RecipientPolicy::Partial if self.accepted + self.asked > 0 => Next::Data,
             _ => end(true),
         }
     }
@@ -225,6 +230,7 @@ impl Delivery {
         self.next = index + 1;
         if let Some(progress) = self.progress.get_mut(index) {
             *progress = Progress::Asked;
+            self.asked += 1;
         }
     }
 
@@ -258,15 +264,28 @@ impl Delivery {
             *stray |= reply.code().is_positive();
             fate(Phase::Mail, of_mail.clone())
         } else if reply.code().is_positive() {
+            self.accepted += 1;
             Progress::Accepted
         } else if self.can_be_put_off(&reply) {
             self.full = Some(reply);
             Progress::PutOff
         } else {
-            fate(Phase::Rcpt, reply)
+            fate(Phase::Rcpt, self.within_room(reply))
         };
+        self.asked = self.asked.saturating_sub(1);
         if let Some(progress) = self.progress.get_mut(index) {
             *progress = result;
+        }
+    }
+
+    /// The reply, without its text if too much of that is kept already.
+    fn within_room(&mut self, reply: Reply) -> Reply {
+        match self.text_room.checked_sub(reply.text_len()) {
+            Some(left) => {
+                self.text_room = left;
+                reply
+            }
+            None => reply.without_text(),
         }
     }
 
@@ -280,10 +299,8 @@ impl Delivery {
     }
 
     /// Whether a recipient was accepted, so that there is somebody to send to.
-    pub(super) fn somebody_accepted(&self) -> bool {
-        self.progress
-            .iter()
-            .any(|p| matches!(p, Progress::Accepted))
+    pub(super) const fn somebody_accepted(&self) -> bool {
+        self.accepted > 0
     }
 
     /// Whether the server has accepted recipients of a transaction whose MAIL it
@@ -318,6 +335,7 @@ impl Delivery {
         }
         self.mail = Mail::NotSent;
         self.next = 0;
+        self.asked = 0;
         self.data_sent = false;
         self.full = None;
         true
@@ -329,6 +347,7 @@ impl Delivery {
                 *progress = Progress::Done(fate.clone());
             }
         }
+        self.accepted = 0;
     }
 
     fn end_all(&mut self, fate: Fate) {

@@ -1,6 +1,6 @@
 //! The two kinds of failure of a client session.
 
-use alloc::{boxed::Box, string::String};
+use alloc::boxed::Box;
 use core::fmt;
 
 use crate::{
@@ -120,14 +120,23 @@ impl Error {
         self.0.reply.as_ref()
     }
 
-    /// Whether another attempt, later or at another host, may do better: all
-    /// but a 5yz to greeting, EHLO or HELO. (Where one comes later, it is about
-    /// one message, and ends the session for others that have no part in it.)
+    /// Whether the same may succeed later, at the same host: all but a 5yz to
+    /// greeting, EHLO or HELO. (Where one comes later, it is about one message,
+    /// and ends the session for others that have no part in it.)
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        let opening = matches!(self.0.phase, Phase::Greeting | Phase::Ehlo | Phase::Helo);
         let permanent = |reply: &Reply| reply.class() == Some(Class::PermanentNegative);
-        !(opening && self.0.kind == ErrorKind::Refused && self.reply().is_some_and(permanent))
+        !(self.is_of_the_opening()
+            && self.0.kind == ErrorKind::Refused
+            && self.reply().is_some_and(permanent))
+    }
+
+    /// Whether it is the turn of another address of the host, or of another
+    /// host for the same mail: the session ended before it was open, whatever
+    /// was the reason (RFC 5321 section 5.1), so that nothing was sent.
+    #[must_use]
+    pub fn is_of_the_opening(&self) -> bool {
+        matches!(self.0.phase, Phase::Greeting | Phase::Ehlo | Phase::Helo)
     }
 
     /// Whether the greeting was 521: this host never takes mail (RFC 7504).
@@ -236,6 +245,3 @@ impl From<super::ContentError> for CommandError {
         Self::Content(error)
     }
 }
-
-/// A keyword, for messages.
-pub(super) type Keyword = String;

@@ -1,9 +1,9 @@
 //! What became of a message.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use core::fmt;
 
-use super::error::{Error, Keyword, Phase};
+use super::error::{Error, Phase};
 use crate::types::{Class, Reply};
 
 /// What became of a message for one recipient.
@@ -55,7 +55,7 @@ pub enum NotSent {
     /// `SMTPUTF8`.
     NeedsSmtpUtf8,
     /// A parameter belongs to this extension, which the server does not offer.
-    NotOffered(Keyword),
+    NotOffered(String),
     /// Another recipient was refused, and it was to be all or nothing.
     AllOrNothing,
     /// The caller gave up.

@@ -156,6 +156,8 @@ impl Session {
     }
 
     /// Adds a recipient to the transaction in stages, and returns its index.
+    /// One that is not ASCII can be added later only if the transaction began
+    /// with [`Transaction::smtputf8`].
     ///
     /// # Errors
     /// [`CommandError`] if no transaction is in stages, or this one cannot have

@@ -93,8 +93,8 @@ impl Transaction {
     /// given beforehand. Without this, content that comes later may be 8-bit if
     /// the server offers `8BITMIME`, and must be 7-bit if not.
     ///
-    /// `BINARYMIME` needs `BDAT`, which this version does not have, and is
-    /// taken for [`BodyType::EightBitMime`].
+    /// [`BodyType::BinaryMime`] needs `BDAT`, which this version does not have:
+    /// such a transaction is refused.
     #[must_use]
     pub fn body(mut self, body: BodyType) -> Self {
         self.body = Some(body);
@@ -142,6 +142,9 @@ impl Transaction {
     /// Checks what can be checked without knowing the server.
     pub(super) fn check(&self, config: &Config) -> Result<(), CommandError> {
         check_mailbox(self.reverse_path.mailbox(), config)?;
+        if self.body == Some(BodyType::BinaryMime) {
+            return Err(ParameterError::Value(String::from("BODY")).into());
+        }
         let mut taken = Parameters::new();
         taken.push(Parameter::size(0))?;
         taken.push(Parameter::body(BodyType::SevenBit))?;

@@ -70,7 +70,13 @@ impl Session {
             })
             .transpose()?;
         let id = TransactionId(self.id());
-        let delivery = Box::new(Delivery::new(id, transaction, given, open));
+        let delivery = Box::new(Delivery::new(
+            id,
+            transaction,
+            given,
+            open,
+            self.config.reply_limits.kept,
+        ));
         self.queue.push_back(Job::Transaction(delivery));
         self.pump();
         Ok(id)

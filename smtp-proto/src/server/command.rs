@@ -1,5 +1,7 @@
 //! What to do about each command: answer it at once, or ask the application.
 
+use alloc::format;
+
 use memchr::memmem;
 
 use super::{
@@ -96,7 +98,12 @@ impl Dialogue {
                 Ok(None)
             }
             Command::Noop(_) => self.done(reply::NOOP),
-            Command::Help(_) => self.done(reply::HELP),
+            Command::Help(_) => {
+                let expand = if self.config.ask_expand { " EXPN" } else { "" };
+                let text = format!("{}{expand}\nsee RFC 5321", reply::HELP.text());
+                self.reply(&reply::HELP.saying(&text));
+                Ok(None)
+            }
             Command::Vrfy(argument) => {
                 let argument = self.inquiry(argument)?;
                 if !self.config.ask_verify {

@@ -220,7 +220,7 @@ impl Dialogue {
         self.move_on(Trigger::Rcpt, Discarded::Reset);
     }
 
-    pub(super) fn refuse_recipient(&mut self, rejection: &Rejection) {
+    pub(super) fn refuse_address(&mut self, rejection: &Rejection) {
         self.refused_recipients += 1;
         if self.refused_recipients > self.config.max_refused_recipients {
             self.answered = true;

@@ -1,5 +1,7 @@
 //! What a session tells its driver and asks the application.
 
+use core::fmt;
+
 use super::question::{Data, Expand, Hello, Mail, Message, Rcpt, Verify};
 
 /// What a session tells and asks. The questions are values that take an answer;
@@ -7,7 +9,6 @@ use super::question::{Data, Expand, Hello, Mail, Message, Rcpt, Verify};
 /// client sent is looked at. (So whoever drops one and polls on at once goes
 /// round in circles. No question that a later version adds is asked unless the
 /// [`Config`](super::Config) says so.)
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// The client says who it is (EHLO, HELO).
@@ -39,6 +40,24 @@ pub enum Event<'a> {
     /// All is said, and was sent: the driver closes the connection. The last
     /// event.
     Closed,
+}
+
+/// Shows how much content there is, and none of it.
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hello(question) => question.fmt(f),
+            Self::Mail(question) => question.fmt(f),
+            Self::Rcpt(question) => question.fmt(f),
+            Self::Data(question) => question.fmt(f),
+            Self::Content(slice) => write!(f, "Content({} octets)", slice.len()),
+            Self::Message(question) => question.fmt(f),
+            Self::Verify(question) => question.fmt(f),
+            Self::Expand(question) => question.fmt(f),
+            Self::Discarded(why) => write!(f, "Discarded({why:?})"),
+            Self::Closed => f.write_str("Closed"),
+        }
+    }
 }
 
 /// Why a transaction is gone.

@@ -159,7 +159,7 @@ impl<'a> Rcpt<'a> {
 
     /// 4yz or 5yz: not this one. Those before and after are not touched by it.
     pub fn reject(self, rejection: &Rejection) {
-        self.dialogue.refuse_recipient(rejection);
+        self.dialogue.refuse_address(rejection);
     }
 }
 
@@ -283,7 +283,7 @@ impl<'a> Verify<'a> {
 
     /// 4yz or 5yz: it is nobody.
     pub fn reject(self, rejection: &Rejection) {
-        self.dialogue.refuse(rejection);
+        self.dialogue.refuse_address(rejection);
     }
 }
 
@@ -310,7 +310,7 @@ impl<'a> Expand<'a> {
 
     /// 4yz or 5yz: there is no such list, or it is nobody's business.
     pub fn reject(self, rejection: &Rejection) {
-        self.dialogue.refuse(rejection);
+        self.dialogue.refuse_address(rejection);
     }
 }
 

@@ -5,15 +5,10 @@ use alloc::{
     borrow::{Cow, ToOwned},
     format,
     string::String,
-    vec::Vec,
 };
 use core::fmt;
 
 use crate::types::{EnhancedCode, Host, Reply, ReplyCode, ReplyError};
-
-/// The longest reply line without code, separator and CRLF (RFC 5321 section
-/// 4.5.3.1.5).
-const MAX_TEXT: usize = 512 - "250 \r\n".len();
 
 /// A reply of which all is known beforehand: code, enhanced code and text.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +42,7 @@ pub(super) const HELP: Fixed = fixed(
     214,
     0,
     0,
-    "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY EXPN HELP QUIT\nsee RFC 5321",
+    "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT",
 );
 pub(super) const SEND_CONTENT: Fixed = Fixed {
     code: 354,
@@ -114,40 +109,9 @@ pub(super) fn from_host(code: u16, text: &str) -> Reply {
     build(ReplyCode::fixed(code), None, text)
 }
 
-/// Any reply. Replaces what no reply can have, and splits lines that are too
-/// long.
+/// Any reply, with what no reply can have replaced.
 fn build(code: ReplyCode, enhanced: Option<EnhancedCode>, text: &str) -> Reply {
-    let prefix = enhanced.map_or_else(String::new, |enhanced| format!("{enhanced} "));
-    let width = MAX_TEXT - prefix.len();
-    let text = sanitised(text);
-    let mut lines: Vec<String> = Vec::new();
-    for line in text.split('\n') {
-        let mut rest = line;
-        loop {
-            let (head, tail) = split_line(rest, width);
-            lines.push(format!("{prefix}{head}"));
-            rest = tail;
-            if rest.is_empty() {
-                break;
-            }
-        }
-    }
-    Reply::from_lines(code, lines.join("\n").into_bytes(), false)
-}
-
-/// At most `width` characters of `line`, up to a space if there is one, and the
-/// rest.
-fn split_line(line: &str, width: usize) -> (&str, &str) {
-    let Some((head, tail)) = line
-        .split_at_checked(width)
-        .filter(|(_, tail)| !tail.is_empty())
-    else {
-        return (line, "");
-    };
-    match head.rsplit_once(' ').filter(|(head, _)| !head.is_empty()) {
-        Some((whole, _)) => (whole, line.get(whole.len() + 1..).unwrap_or_default()),
-        None => (head, tail),
-    }
+    Reply::assemble(code, enhanced, &sanitised(text))
 }
 
 /// The text with everything that a reply cannot have replaced by `?`. An LF
@@ -379,14 +343,14 @@ mod tests {
         let reply = RESET.saying(text.trim_end());
         assert!(reply.line_count() > 2);
         for line in reply.lines() {
-            assert!(line.len() <= MAX_TEXT);
+            assert!(line.len() <= 506);
             assert!(line.starts_with(b"2.0.0 word"));
-            assert!(line.ends_with(b"word"));
+            assert!(line.trim_ascii_end().ends_with(b"word"));
         }
-        assert_eq!(reply.text().replace('\n', " "), text.trim_end());
+        assert_eq!(reply.text().replace('\n', ""), text.trim_end());
         let reply = RESET.saying(&"x".repeat(2000));
         assert_eq!(reply.text().replace('\n', "").len(), 2000);
-        assert!(reply.lines().all(|line| line.len() <= MAX_TEXT));
+        assert!(reply.lines().all(|line| line.len() <= 506));
     }
 
     #[test]

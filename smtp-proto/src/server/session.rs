@@ -36,7 +36,8 @@ use crate::{
 /// grouped.
 ///
 /// Memory is bounded: by [`INPUT_CAP`](Self::INPUT_CAP) and one command line for
-/// what comes in, by [`OUTPUT_CAP`](Self::OUTPUT_CAP) and one reply for what goes
+/// what comes in (and the one slice that was handed over when there was room), by
+/// [`OUTPUT_CAP`](Self::OUTPUT_CAP) and one reply for what goes
 /// out, and by the limits of the [`Config`] for the rest.
 #[derive(Debug)]
 pub struct Session {

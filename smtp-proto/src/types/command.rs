@@ -288,7 +288,7 @@ impl fmt::Display for HelloName {
 /// assert!(RawCommand::new("NOOP\r\nDATA").is_err());
 /// # Ok::<(), smtp_proto::types::CommandTextError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RawCommand(String);
 
 impl RawCommand {
@@ -348,6 +348,16 @@ impl RawCommand {
     pub fn argument(&self) -> Option<&str> {
         let (_, argument) = self.0.split_once(' ')?;
         Some(argument.trim_start_matches(' '))
+    }
+}
+
+/// What `AUTH` carries is replaced by `***`.
+impl fmt::Debug for RawCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.verb().eq_ignore_ascii_case("AUTH") {
+            return f.write_str("RawCommand(AUTH ***)");
+        }
+        write!(f, "RawCommand({:?})", self.0)
     }
 }
 

@@ -282,6 +282,11 @@ impl Reply {
         if !text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\n')) {
             return Err(ReplyError::Text);
         }
+        Ok(Self::assemble(code, enhanced, text))
+    }
+
+    /// As [`new`](Self::new), of parts that are known to be right.
+    pub(crate) fn assemble(code: ReplyCode, enhanced: Option<EnhancedCode>, text: &str) -> Self {
         let prefix = enhanced.map_or_else(String::new, |enhanced| format!("{enhanced} "));
         let room = match code.get() {
             334 => usize::MAX,
@@ -296,7 +301,7 @@ impl Reply {
             lines.push_str(&prefix);
             lines.push_str(line);
         }
-        Ok(Self::from_lines(code, lines.into_bytes(), false))
+        Self::from_lines(code, lines.into_bytes(), false)
     }
 
     /// A reply that was read: `text` are the lines, an LF between two.
@@ -320,6 +325,13 @@ impl Reply {
     /// start of the text are no enhanced code (RFC 2034 section 4).
     pub(crate) fn without_enhanced(mut self) -> Self {
         self.enhanced = None;
+        self
+    }
+
+    /// The reply with its code, its enhanced code and one line without text:
+    /// what can be kept of any number of them.
+    pub(crate) fn without_text(mut self) -> Self {
+        self.text = Bytes::new();
         self
     }
 

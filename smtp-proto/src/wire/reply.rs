@@ -29,6 +29,11 @@ pub struct ReplyLimits {
     pub lines: usize,
     /// The most octets of one reply, line ends included. The default is 64 KiB.
     pub total: usize,
+    /// The most octets of text that a transaction keeps of the replies to its
+    /// recipients. Beyond that, a refusal is kept with its codes and without
+    /// its text: many recipients must not mean that many replies of
+    /// [`total`](Self::total). The default is 1 MiB.
+    pub kept: usize,
 }
 
 impl Default for ReplyLimits {
@@ -37,6 +42,7 @@ impl Default for ReplyLimits {
             line: 16 * 1024,
             lines: 512,
             total: 64 * 1024,
+            kept: 1024 * 1024,
         }
     }
 }
