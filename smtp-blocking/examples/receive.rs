@@ -8,15 +8,16 @@
 //! `new`; only then is it accepted. Whatever the client has seen accepted is
 //! there after the program, or the machine, was stopped at any moment.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program, not a library
-
 use std::{
     error::Error,
+    ffi::{OsStr, OsString},
+    fmt,
     fs::{self, File},
     io::{self, BufWriter, Write},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{self, ExitCode},
+    str::FromStr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -40,7 +41,7 @@ Usage: receive [--listen ADDRESS:PORT] [--maildir DIRECTORY] [OPTION...]
 
   --listen ADDRESS:PORT     where to listen        (default 127.0.0.1:2525)
   --maildir DIRECTORY       where to store         (default ./mail)
-  --name NAME               what to be called      (default localhost)
+  --name NAME               what to be called      (default [127.0.0.1])
   --domain DOMAIN           accept mail for this domain only; may be repeated
   --max-size OCTETS         the largest message    (default 26214400)
   --max-connections N       at a time              (default 100)
@@ -55,24 +56,35 @@ looks. Exit codes: 0 after --help, 2 for wrong usage, 1 for anything else.
 ";
 
 fn main() -> ExitCode {
-    let options = match Options::from_arguments(std::env::args().skip(1)) {
+    let options = match Options::from_arguments(std::env::args_os().skip(1)) {
         Ok(Some(options)) => options,
         Ok(None) => {
-            print!("{HELP}");
+            say(HELP.trim_end());
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            eprintln!("receive: {error}; try --help");
+            note(format_args!("{error}; try --help"));
             return ExitCode::from(2);
         }
     };
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("receive: {error}");
+            note(error);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints a line at once. Mail is received whether or not anybody reads that.
+fn say(line: impl fmt::Display) {
+    let mut out = io::stdout();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Prints what went wrong, on standard error.
+fn note(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "receive: {line}");
 }
 
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
@@ -83,8 +95,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         .timeouts(options.timeouts)
         .smtputf8(true);
     let server = Server::bind(options.listen)?.max_connections(options.max_connections);
-    println!("listening on {}", server.local_addr()?);
-    io::stdout().flush()?;
+    say(format_args!("listening on {}", server.local_addr()?));
     let domains: Arc<[Domain]> = options.domains.into();
     server.run(&config, |peer| Receiver {
         peer: peer.ip(),
@@ -158,7 +169,7 @@ impl Service for Receiver {
 }
 
 fn no_room(error: &io::Error) -> Rejection {
-    eprintln!("receive: {error}");
+    note(error);
     Rejection::insufficient_storage()
 }
 
@@ -173,6 +184,7 @@ impl Maildir {
         for part in ["tmp", "new", "cur"] {
             fs::create_dir_all(root.join(part))?;
         }
+        sync_directory(root)?;
         Ok(Self {
             root: root.to_owned(),
             next: AtomicU64::new(0),
@@ -214,13 +226,22 @@ impl Delivery {
     fn commit(mut self) -> io::Result<String> {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
-        fs::rename(&self.unfinished, self.directory.join(&self.name))?;
-        // The name is safe when the directory is; Windows has no such thing.
-        if cfg!(unix) {
-            File::open(&self.directory)?.sync_all()?;
-        }
+        let finished = self.directory.join(&self.name);
+        fs::rename(&self.unfinished, &finished)?;
+        // A message that is refused now must not be there.
+        sync_directory(&self.directory).inspect_err(|_| {
+            let _ = fs::remove_file(&finished);
+        })?;
         Ok(std::mem::take(&mut self.name))
     }
+}
+
+/// Makes the names in a directory safe. Windows has no such thing.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
 }
 
 impl Drop for Delivery {
@@ -251,38 +272,49 @@ struct Options {
 impl Options {
     /// `None` if help was asked for.
     fn from_arguments(
-        mut arguments: impl Iterator<Item = String>,
-    ) -> Result<Option<Self>, Box<dyn Error>> {
+        mut arguments: impl Iterator<Item = OsString>,
+    ) -> Result<Option<Self>, String> {
         let mut options = Self {
-            listen: "127.0.0.1:2525".parse()?,
+            listen: SocketAddr::from(([127, 0, 0, 1], 2525)),
             maildir: PathBuf::from("mail"),
-            name: "localhost".parse()?,
+            name: IpAddr::from(Ipv4Addr::LOCALHOST).into(),
             domains: Vec::new(),
             max_size: Config::DEFAULT_MAX_MESSAGE_SIZE,
-            max_connections: Server::MAX_CONNECTIONS,
+            max_connections: Server::DEFAULT_MAX_CONNECTIONS,
             timeouts: Timeouts::default(),
             lone_line_endings: LoneLineEndings::Refuse,
         };
-        while let Some(option) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{option} needs a value"));
-            match option.as_str() {
+        while let Some(argument) = arguments.next() {
+            let option = argument.to_str().unwrap_or_default();
+            let mut value = || {
+                let value = arguments.next();
+                value.ok_or_else(|| format!("{option} needs a value"))
+            };
+            match option {
                 "--help" | "-h" => return Ok(None),
-                "--listen" => options.listen = value()?.parse()?,
+                "--listen" => options.listen = parsed(option, &value()?)?,
                 "--maildir" => options.maildir = value()?.into(),
-                "--name" => options.name = value()?.parse()?,
-                "--domain" => options.domains.push(value()?.parse()?),
-                "--max-size" => options.max_size = value()?.parse()?,
-                "--max-connections" => options.max_connections = value()?.parse()?,
+                "--name" => options.name = parsed(option, &value()?)?,
+                "--domain" => options.domains.push(parsed(option, &value()?)?),
+                "--max-size" => options.max_size = parsed(option, &value()?)?,
+                "--max-connections" => options.max_connections = parsed(option, &value()?)?,
                 "--timeout" => {
-                    let timeout = Duration::from_secs(value()?.parse()?);
+                    let timeout = Duration::from_secs(parsed(option, &value()?)?);
                     options.timeouts.command = timeout;
                     options.timeouts.content = timeout;
                     options.timeouts.output = timeout;
                 }
                 "--repair-line-endings" => options.lone_line_endings = LoneLineEndings::Repair,
-                _ => return Err(format!("unknown option {option}").into()),
+                _ => return Err(format!("unknown option {}", argument.display())),
             }
         }
         Ok(Some(options))
     }
+}
+
+/// The value of an option.
+fn parsed<T: FromStr<Err: fmt::Display>>(option: &str, value: &OsStr) -> Result<T, String> {
+    let wrong = |error: &dyn fmt::Display| format!("{option} '{}': {error}", value.display());
+    let text = value.to_str().ok_or_else(|| wrong(&"not UTF-8"))?;
+    text.parse().map_err(|error| wrong(&error))
 }

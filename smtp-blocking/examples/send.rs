@@ -4,13 +4,11 @@
 //! port, sends it a message with an attachment, and shows the dialogue and what
 //! became of the message. With arguments it sends to any server; see `--help`.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a program, not a library
-
 use std::{
-    error::Error,
+    ffi::{OsStr, OsString},
+    fmt,
     fs::File,
-    io::{self, BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    io::{self, BufRead, BufReader, Read, Seek, Write},
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -18,11 +16,11 @@ use std::{
 };
 
 use mail_builder::MessageBuilder;
-use smtp_blocking::{CONNECT_TIMEOUT, Connection, Server, Service, connect};
+use smtp_blocking::{CONNECT_TIMEOUT, Connection, Error, Server, Service, connect};
 use smtp_proto::{
     client::{self, Fate, LineEndings, NotSent, Outcome, Transaction},
     server::{self, Data, Message, Rcpt, Rejection},
-    types::{ForwardPath, ReversePath},
+    types::{ForwardPath, Host, ReversePath},
 };
 
 const HELP: &str = "\
@@ -48,78 +46,85 @@ ends may be those of any system.
 
 What became of the message goes to standard output, a line for each recipient.
 Exit codes: 0 accepted for all, 1 for some, 3 for none; 2 wrong usage; 4 in
-doubt: the server may have the message or not; 5 no session with the server.
+doubt: the server may have the message or not; 5 no session with the server, or
+it ended too early.
 ";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let sent = if arguments.is_empty() {
-        demonstrate()
-    } else {
-        match Options::from_arguments(arguments) {
-            Ok(Some(options)) => send(&options),
-            Ok(None) => {
-                print!("{HELP}");
-                return ExitCode::SUCCESS;
-            }
-            Err(error) => {
-                eprintln!("send: {error}; try --help");
-                return ExitCode::from(2);
-            }
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if arguments.is_empty() {
+        return demonstrate().unwrap_or_else(|error| {
+            note(format_args!("send: {error}"));
+            ExitCode::FAILURE
+        });
+    }
+    let prepared = Options::from_arguments(arguments).and_then(|options| {
+        let source = options
+            .as_ref()
+            .map(|options| Source::open(options.file.as_deref()))
+            .transpose()?;
+        Ok(options.zip(source))
+    });
+    match prepared {
+        Ok(Some((options, source))) => send(&options, source),
+        Ok(None) => {
+            say(HELP.trim_end());
+            ExitCode::SUCCESS
         }
-    };
-    match sent {
-        Ok(code) => code,
         Err(error) => {
-            eprintln!("send: {error}");
-            ExitCode::from(5)
+            note(format_args!("send: {error}; try --help"));
+            ExitCode::from(2)
         }
     }
 }
 
-// ---- to any server ----
-
-fn send(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    let source = Source::open(options.file.as_deref())?;
-    let mut connection = open(options)?;
-    let transaction = Transaction::new(options.from.clone())
-        .recipients(options.to.clone())
-        .policy(options.policy);
-    let outcome = match source {
-        Source::Memory(content) => connection.send(transaction.content(content))?,
-        Source::File { path, size } => {
-            let mut progress = Progress::new(size, options.quiet);
-            connection.send_with(transaction.size(size), |content| {
-                let mut file = File::open(&path)?;
-                let mut buffer = vec![0; 64 * 1024];
-                progress.start();
-                // What a server does not want need not be read.
-                while content.is_wanted() {
-                    let n = file.read(&mut buffer)?;
-                    if n == 0 {
-                        break;
-                    }
-                    content.write_all(buffer.get(..n).unwrap_or_default())?;
-                    progress.add(n);
-                }
-                Ok(())
-            })?
-        }
-    };
-    // The outcome is certain; how the session ends changes nothing.
-    let _ = connection.quit();
-    report(&options.to, &outcome);
-    Ok(exit_code(&outcome))
+/// Prints a line. What becomes of the message does not depend on whether
+/// anybody reads that.
+fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
-fn open(options: &Options) -> Result<Connection, Box<dyn Error>> {
-    let stream = connect(
-        &options.host,
-        options.port,
-        options.timeout.unwrap_or(CONNECT_TIMEOUT),
-    )?;
+/// As [`say`], on standard error.
+fn note(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+// ---- to any server ----
+
+fn send(options: &Options, source: Source) -> ExitCode {
+    let mut connection = match open(options) {
+        Ok(connection) => connection,
+        Err(error) => return nothing_sent(options, &error, 5),
+    };
+    match transfer(&mut connection, options, source) {
+        Ok(outcome) => {
+            // The outcome is certain; how the session ends changes nothing.
+            let _ = connection.quit();
+            report(&options.to, &outcome);
+            exit_code(&outcome)
+        }
+        // Some may have got it, in an earlier transaction.
+        Err(Error::Content { error, outcome }) => {
+            note(format_args!("send: {error}"));
+            report(&options.to, &outcome);
+            exit_code(&outcome)
+        }
+        Err(error) => nothing_sent(options, &error, if error.is_harmless() { 3 } else { 5 }),
+    }
+}
+
+fn nothing_sent(options: &Options, error: &dyn fmt::Display, code: u8) -> ExitCode {
+    for recipient in &options.to {
+        say(format_args!("{recipient}: not sent: {error}"));
+    }
+    ExitCode::from(code)
+}
+
+fn open(options: &Options) -> Result<Connection, Box<dyn std::error::Error>> {
+    let timeout = options.timeout.unwrap_or(CONNECT_TIMEOUT);
+    let stream = connect(&options.host, options.port, timeout)?;
     let name = match &options.name {
-        Some(name) => name.parse()?,
+        Some(name) => name.clone(),
         None => stream.local_addr()?.ip().to_canonical().into(),
     };
     let mut config = client::Config::new(&name)?
@@ -130,24 +135,47 @@ fn open(options: &Options) -> Result<Connection, Box<dyn Error>> {
     if let Some(timeout) = options.timeout {
         config = config.timeouts(client::Timeouts::all(timeout));
     }
-    connect_with(stream, config, options.quiet)
-}
-
-fn connect_with(
-    stream: TcpStream,
-    config: client::Config,
-    quiet: bool,
-) -> Result<Connection, Box<dyn Error>> {
-    Ok(if quiet {
+    Ok(if options.quiet {
         Connection::open(stream, config)?
     } else {
-        Connection::open_with_transcript(stream, config, |entry| eprintln!("{entry}"))?
+        Connection::open_with_transcript(stream, config, |entry| note(entry))?
+    })
+}
+
+fn transfer(
+    connection: &mut Connection,
+    options: &Options,
+    source: Source,
+) -> Result<Outcome, Error> {
+    let transaction = Transaction::new(options.from.clone())
+        .recipients(options.to.clone())
+        .policy(options.policy);
+    let (mut file, size) = match source {
+        Source::Memory(content) => return connection.send(transaction.content(content)),
+        Source::File { file, size } => (file, size),
+    };
+    let mut progress = Progress::new(size, options.quiet);
+    connection.send_with(transaction.size(size), |content| {
+        // From its beginning, also if the server wants it a second time.
+        file.rewind()?;
+        progress.start();
+        let mut buffer = vec![0; 64 * 1024];
+        // What a server does not want need not be read.
+        while content.is_wanted() {
+            let n = file.read(&mut buffer)?;
+            if n == 0 {
+                break;
+            }
+            content.write_all(buffer.get(..n).unwrap_or_default())?;
+            progress.add(n);
+        }
+        Ok(())
     })
 }
 
 fn report(recipients: &[ForwardPath], outcome: &Outcome) {
     for (recipient, fate) in recipients.iter().zip(outcome.recipients()) {
-        println!("{recipient}: {fate}");
+        say(format_args!("{recipient}: {fate}"));
     }
 }
 
@@ -164,25 +192,31 @@ fn exit_code(outcome: &Outcome) -> ExitCode {
 
 /// Where the message comes from.
 enum Source {
-    /// Standard input, which can be read only once.
+    /// Something that can be read only once: standard input, a pipe.
     Memory(Vec<u8>),
     /// A file, and how many octets it has with every line end as CRLF.
-    File { path: String, size: u64 },
+    File { file: File, size: u64 },
 }
 
 impl Source {
-    fn open(path: Option<&str>) -> io::Result<Self> {
+    fn open(path: Option<&OsStr>) -> Result<Self, String> {
         let Some(path) = path.filter(|&path| path != "-") else {
             let mut content = Vec::new();
-            io::stdin().read_to_end(&mut content)?;
+            let read = io::stdin().read_to_end(&mut content);
+            read.map_err(|error| format!("standard input: {error}"))?;
             return Ok(Self::Memory(content));
         };
-        let named = |error| io::Error::other(format!("{path}: {error}"));
-        let size = wire_size(BufReader::new(File::open(path).map_err(named)?)).map_err(named)?;
-        Ok(Self::File {
-            path: path.to_owned(),
-            size,
-        })
+        let source = || {
+            let mut file = File::open(path)?;
+            if file.metadata()?.is_file() {
+                let size = wire_size(BufReader::new(&mut file))?;
+                return Ok(Self::File { file, size });
+            }
+            let mut content = Vec::new();
+            file.read_to_end(&mut content)?;
+            Ok(Self::Memory(content))
+        };
+        source().map_err(|error: io::Error| format!("{}: {error}", path.display()))
     }
 }
 
@@ -238,7 +272,8 @@ impl Progress {
         let percent = self.done.saturating_mul(100) / self.size.max(1);
         if !self.hidden && percent >= self.shown + 10 {
             self.shown = percent - percent % 10;
-            eprintln!("   {:3} % of {} octets", self.shown.min(100), self.size);
+            let percent = self.shown.min(100);
+            note(format_args!("   {percent:3} % of {} octets", self.size));
         }
     }
 }
@@ -249,15 +284,15 @@ struct Options {
     from: ReversePath,
     to: Vec<ForwardPath>,
     policy: client::RecipientPolicy,
-    name: Option<String>,
+    name: Option<Host>,
     timeout: Option<Duration>,
     quiet: bool,
-    file: Option<String>,
+    file: Option<OsString>,
 }
 
 impl Options {
     /// `None` if help was asked for.
-    fn from_arguments(arguments: Vec<String>) -> Result<Option<Self>, Box<dyn Error>> {
+    fn from_arguments(arguments: Vec<OsString>) -> Result<Option<Self>, String> {
         let (mut server, mut from, mut file) = (None, None, None);
         let (mut name, mut timeout) = (None, None);
         let mut to = Vec::new();
@@ -265,21 +300,25 @@ impl Options {
         let mut quiet = false;
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
-            match argument.as_str() {
+            let option = argument.to_str().unwrap_or_default();
+            let mut value = || arguments.next();
+            match option {
                 "--help" | "-h" => return Ok(None),
-                "--server" => server = Some(host_and_port(&value()?)?),
-                "--from" => from = Some(value()?.parse()?),
-                "--to" => to.push(value()?.parse()?),
+                "--server" => server = Some(parsed(option, value(), host_and_port)?),
+                "--from" => from = Some(parsed(option, value(), str::parse)?),
+                "--to" => to.push(parsed(option, value(), str::parse)?),
                 "--all-or-nothing" => policy = client::RecipientPolicy::AllOrNothing,
-                "--name" => name = Some(value()?),
-                "--timeout" => timeout = Some(Duration::from_secs(value()?.parse()?)),
-                "--quiet" | "-q" => quiet = true,
-                option if option.starts_with("--") => {
-                    return Err(format!("unknown option {option}").into());
+                "--name" => name = Some(parsed(option, value(), named)?),
+                "--timeout" => {
+                    let seconds = parsed(option, value(), str::parse)?;
+                    timeout = Some(Duration::from_secs(seconds));
                 }
-                path if file.is_none() => file = Some(path.to_owned()),
-                path => return Err(format!("one file only, and not {path}").into()),
+                "--quiet" | "-q" => quiet = true,
+                _ if option.starts_with('-') && option != "-" => {
+                    return Err(format!("unknown option {option}"));
+                }
+                _ if file.is_none() => file = Some(argument),
+                _ => return Err(format!("one file only, and not {}", argument.display())),
             }
         }
         let (host, port) = server.ok_or("--server is missing")?;
@@ -300,8 +339,27 @@ impl Options {
     }
 }
 
+/// The value of an option.
+fn parsed<T, E: fmt::Display>(
+    option: &str,
+    value: Option<OsString>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, String> {
+    let value = value.ok_or_else(|| format!("{option} needs a value"))?;
+    let wrong = |error: &dyn fmt::Display| format!("{option} '{}': {error}", value.display());
+    let text = value.to_str().ok_or_else(|| wrong(&"not UTF-8"))?;
+    parse(text).map_err(|error| wrong(&error))
+}
+
+/// A name that can be sent.
+fn named(text: &str) -> Result<Host, Box<dyn std::error::Error>> {
+    let name = text.parse()?;
+    client::Config::new(&name)?;
+    Ok(name)
+}
+
 /// `HOST`, `HOST:PORT`, `ADDRESS`, or `[ADDRESS]:PORT`.
-fn host_and_port(text: &str) -> Result<(String, u16), Box<dyn Error>> {
+fn host_and_port(text: &str) -> Result<(String, u16), std::num::ParseIntError> {
     let bare_v6 = text.matches(':').count() > 1 && !text.contains(']');
     match text.rsplit_once(':') {
         Some((host, port)) if !bare_v6 && !port.ends_with(']') => {
@@ -313,7 +371,7 @@ fn host_and_port(text: &str) -> Result<(String, u16), Box<dyn Error>> {
 
 // ---- to a receiver of our own ----
 
-fn demonstrate() -> Result<ExitCode, Box<dyn Error>> {
+fn demonstrate() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let server = Server::bind("127.0.0.1:0")?;
     let address = server.local_addr()?;
     let shutdown = server.shutdown_handle()?;
@@ -326,12 +384,17 @@ fn demonstrate() -> Result<ExitCode, Box<dyn Error>> {
             incoming: Vec::new(),
         })
     });
-    println!("A receiver listens on {address}. The dialogue with it:\n");
+    say(format_args!(
+        "A receiver listens on {address}. The dialogue with it:\n"
+    ));
 
     let config = client::Config::new(&"client.example.org".parse()?)?;
     let stream = connect("127.0.0.1", address.port(), CONNECT_TIMEOUT)?;
     let mut connection = Connection::open_with_transcript(stream, config, |entry| {
-        println!("  {}", entry.to_string().replace('\n', "\n  "));
+        say(format_args!(
+            "  {}",
+            entry.to_string().replace('\n', "\n  ")
+        ));
     })?;
     let recipients: Vec<ForwardPath> =
         vec!["bob@example.net".parse()?, "nobody@example.net".parse()?];
@@ -342,15 +405,18 @@ fn demonstrate() -> Result<ExitCode, Box<dyn Error>> {
     )?;
     connection.quit()?;
 
-    println!("\nWhat became of the message:\n");
+    say("\nWhat became of the message:\n");
     report(&recipients, &outcome);
     shutdown.shutdown();
     let _ = receiver.join();
     let inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
     for message in inbox.iter() {
-        println!("\nWhat the receiver has, {} octets:\n", message.len());
+        say(format_args!(
+            "\nWhat the receiver has, {} octets:\n",
+            message.len()
+        ));
         for line in String::from_utf8_lossy(message).lines() {
-            println!("  {line}");
+            say(format_args!("  {line}"));
         }
     }
     // One recipient is refused on purpose.

@@ -6,6 +6,7 @@ use std::{
     sync::mpsc,
     thread,
     time::Duration,
+    vec,
 };
 
 /// The time limit of [`Connection::connect`](crate::Connection::connect), for
@@ -23,23 +24,72 @@ const SMTP_PORT: u16 = 25;
 /// # Errors
 /// [`ConnectError`], which names every address that was tried.
 pub fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, ConnectError> {
-    let fail = |cause| ConnectError {
-        host: host.to_owned(),
-        port,
-        timeout,
-        cause,
-    };
-    let addresses = look_up(host, port, timeout).map_err(|error| fail(Cause::LookUp(error)))?;
-    let mut failures = Vec::new();
-    for address in addresses {
-        let connected = TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1)))
-            .and_then(|stream| stream.set_nodelay(true).map(|()| stream));
-        match connected {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failures.push((address, error)),
+    Addresses::look_up(host, port, timeout)?.connect_next()
+}
+
+/// The addresses of a host, for whoever wants to try another one after a server
+/// that answered would not have a session.
+#[derive(Debug)]
+pub struct Addresses {
+    host: String,
+    port: u16,
+    timeout: Duration,
+    left: vec::IntoIter<SocketAddr>,
+    failures: Vec<(SocketAddr, io::Error)>,
+}
+
+impl Addresses {
+    /// Looks up a host, given by name or address. That may take `timeout`, and
+    /// so may connecting to each address.
+    ///
+    /// # Errors
+    /// [`ConnectError`] if there is no such host, or the resolver took too long.
+    pub fn look_up(host: &str, port: u16, timeout: Duration) -> Result<Self, ConnectError> {
+        match look_up(host, port, timeout) {
+            Ok(addresses) => Ok(Self {
+                host: host.to_owned(),
+                port,
+                timeout,
+                left: addresses.into_iter(),
+                failures: Vec::new(),
+            }),
+            Err(error) => Err(ConnectError {
+                host: host.to_owned(),
+                port,
+                timeout,
+                cause: Cause::LookUp(error),
+            }),
         }
     }
-    Err(fail(Cause::Addresses(failures)))
+
+    /// Whether there is an address that was not tried.
+    #[must_use]
+    pub fn has_next(&self) -> bool {
+        self.left.len() > 0
+    }
+
+    /// Connects to the next address that answers.
+    ///
+    /// # Errors
+    /// [`ConnectError`] if none is left that does. It names all that failed.
+    pub fn connect_next(&mut self) -> Result<TcpStream, ConnectError> {
+        // Zero would be an error, and not a time limit.
+        let timeout = self.timeout.max(Duration::from_millis(1));
+        for address in self.left.by_ref() {
+            let connected = TcpStream::connect_timeout(&address, timeout)
+                .and_then(|stream| stream.set_nodelay(true).map(|()| stream));
+            match connected {
+                Ok(stream) => return Ok(stream),
+                Err(error) => self.failures.push((address, error)),
+            }
+        }
+        Err(ConnectError {
+            host: self.host.clone(),
+            port: self.port,
+            timeout: self.timeout,
+            cause: Cause::Addresses(std::mem::take(&mut self.failures)),
+        })
+    }
 }
 
 /// Looks up a name, in a thread that is left to itself when it takes too long:

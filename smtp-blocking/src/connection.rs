@@ -1,6 +1,6 @@
 //! A client's connection.
 
-use std::{collections::VecDeque, io, net::TcpStream};
+use std::{collections::VecDeque, fmt, io, net::TcpStream};
 
 use smtp_proto::{
     Entry, Instant,
@@ -9,7 +9,7 @@ use smtp_proto::{
 };
 
 use crate::{
-    CONNECT_TIMEOUT, Error, Stream, connect::connect, content::ContentWriter, message::Message,
+    Addresses, CONNECT_TIMEOUT, Error, Stream, content::ContentWriter, message::Message,
     transport::Transport,
 };
 
@@ -18,7 +18,6 @@ use crate::{
 /// Each method does one thing and waits for its end. An [`Error::Session`] is
 /// the end of the connection; after any other error, and after a refusal, the
 /// connection can be used again.
-#[derive(Debug)]
 pub struct Connection<S: Stream = TcpStream> {
     pub(crate) session: Session,
     transport: Transport<S>,
@@ -28,14 +27,34 @@ pub struct Connection<S: Stream = TcpStream> {
 
 impl Connection<TcpStream> {
     /// Connects to a host, given by name or address, within
-    /// [`CONNECT_TIMEOUT`], and opens a session. See [`connect`] for another
-    /// time limit.
+    /// [`CONNECT_TIMEOUT`], and opens a session: at each of its addresses in
+    /// turn, until one answers and will have a session. See [`connect`] and
+    /// [`Addresses`] for another time limit, or another order.
+    ///
+    /// [`connect`]: crate::connect()
     ///
     /// # Errors
-    /// [`Error::Connect`], or [`Error::Session`] if the server refuses the
-    /// session.
+    /// [`Error::Connect`] if no address answers, or else [`Error::Session`] with
+    /// what the last server said that did.
+    #[allow(clippy::needless_pass_by_value, reason = "as the others take it")]
     pub fn connect(host: &str, port: u16, config: Config) -> Result<Self, Error> {
-        Self::open(connect(host, port, CONNECT_TIMEOUT)?, config)
+        let mut addresses = Addresses::look_up(host, port, CONNECT_TIMEOUT)?;
+        let mut refusal = None;
+        loop {
+            let stream = match (addresses.connect_next(), refusal) {
+                (Ok(stream), _) => stream,
+                (Err(_), Some(refusal)) => return Err(refusal),
+                (Err(error), None) => return Err(error.into()),
+            };
+            match Self::open(stream, config.clone()) {
+                Err(Error::Session { error, cause })
+                    if error.is_of_the_opening() && addresses.has_next() =>
+                {
+                    refusal = Some(Error::Session { error, cause });
+                }
+                opened => return opened,
+            }
+        }
     }
 }
 
@@ -95,6 +114,7 @@ impl<S: Stream> Connection<S> {
     /// server takes the recipients in more than one transaction.
     ///
     /// # Errors
+    /// [`Error::HasContent`] if the transaction was given content,
     /// [`Error::Content`] if `write` fails, or any other [`Error`] if the
     /// message could not even be tried.
     pub fn send_with(
@@ -102,6 +122,9 @@ impl<S: Stream> Connection<S> {
         transaction: Transaction,
         mut write: impl FnMut(&mut ContentWriter<'_, S>) -> io::Result<()>,
     ) -> Result<Outcome, Error> {
+        if transaction.has_content() {
+            return Err(Error::HasContent);
+        }
         self.check_session()?;
         let id = self.session.send(transaction)?;
         loop {
@@ -130,9 +153,13 @@ impl<S: Stream> Connection<S> {
     /// outcome.
     ///
     /// # Errors
+    /// [`Error::HasContent`] if the transaction was given content,
     /// [`Error::Refused`] if the server refuses the sender, or any other
     /// [`Error`].
     pub fn begin(&mut self, transaction: Transaction) -> Result<Message<'_, S>, Error> {
+        if transaction.has_content() {
+            return Err(Error::HasContent);
+        }
         self.check_session()?;
         let id = self.session.mail(transaction)?;
         Message::begin(self, id)
@@ -279,6 +306,15 @@ impl<S: Stream> Connection<S> {
             }
         }
         None
+    }
+}
+
+/// Shows the session, which shows no octets.
+impl<S: Stream> fmt::Debug for Connection<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writing content.
 
 use std::{
+    fmt,
     io::{self, Write},
     mem,
 };
@@ -30,7 +31,6 @@ const CHUNK_LEN: usize = 32 * 1024;
 /// the server from delivering half of a message.
 ///
 /// [`Config`]: smtp_proto::client::Config
-#[derive(Debug)]
 pub struct ContentWriter<'a, S: Stream> {
     connection: &'a mut Connection<S>,
     id: TransactionId,
@@ -200,6 +200,16 @@ impl<S: Stream> Write for ContentWriter<'_, S> {
     /// Sends what was written.
     fn flush(&mut self) -> io::Result<()> {
         self.send()
+    }
+}
+
+/// Shows how much content waits, and none of it.
+impl<S: Stream> fmt::Debug for ContentWriter<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContentWriter")
+            .field("gathered", &self.gathered.len())
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 

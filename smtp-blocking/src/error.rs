@@ -41,6 +41,9 @@ pub enum Error {
     /// [`Connection::send`](crate::Connection::send) was given a transaction
     /// without content. The connection can be used as before.
     NoContent,
+    /// A transaction that has content was given to a method that asks for it.
+    /// The connection can be used as before.
+    HasContent,
     /// The caller could not supply the content. What there was of it is
     /// delivered to nobody, and the connection cannot be used again: the server
     /// cannot be told otherwise.
@@ -51,6 +54,38 @@ pub enum Error {
         /// more than one transaction, some may have got it in an earlier one.
         outcome: Outcome,
     },
+}
+
+impl Error {
+    /// What was going on, if there was a session.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        match self {
+            Self::Session { error, .. } => Some(error.phase()),
+            Self::Refused { phase, .. } => Some(*phase),
+            _ => None,
+        }
+    }
+
+    /// What the server said, if it did.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Reply> {
+        match self {
+            Self::Session { error, .. } => error.reply(),
+            Self::Refused { reply, .. } => Some(reply),
+            Self::NotSent(outcome) | Self::Content { outcome, .. } => outcome.fate().reply(),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection can be used as before.
+    #[must_use]
+    pub fn is_harmless(&self) -> bool {
+        !matches!(
+            self,
+            Self::Connect(_) | Self::Session { .. } | Self::Content { .. }
+        )
+    }
 }
 
 impl fmt::Display for Error {
@@ -66,6 +101,7 @@ impl fmt::Display for Error {
             Self::Refused { phase, reply } => write!(f, "refused {phase}: {reply}"),
             Self::NotSent(outcome) => outcome.fate().fmt(f),
             Self::NoContent => f.write_str("a transaction without content"),
+            Self::HasContent => f.write_str("a transaction with content, where it is written"),
             Self::Content { error, .. } => write!(f, "no content: {error}"),
         }
     }
@@ -78,7 +114,7 @@ impl error::Error for Error {
             Self::Session { error, .. } => Some(error),
             Self::Command(error) => Some(error),
             Self::Content { error, .. } => Some(error),
-            Self::Refused { .. } | Self::NotSent(_) | Self::NoContent => None,
+            Self::Refused { .. } | Self::NotSent(_) | Self::NoContent | Self::HasContent => None,
         }
     }
 }

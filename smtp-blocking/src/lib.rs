@@ -37,7 +37,7 @@ mod service;
 mod stream;
 mod transport;
 
-pub use connect::{CONNECT_TIMEOUT, ConnectError, connect};
+pub use connect::{Addresses, CONNECT_TIMEOUT, ConnectError, connect};
 pub use connection::Connection;
 pub use content::ContentWriter;
 pub use error::Error;

@@ -78,9 +78,9 @@ struct Shared {
 
 impl Server {
     /// The default of [`max_connections`](Self::max_connections).
-    pub const MAX_CONNECTIONS: usize = 100;
+    pub const DEFAULT_MAX_CONNECTIONS: usize = 100;
     /// The default of [`grace`](Self::grace).
-    pub const GRACE: Duration = Duration::from_secs(30);
+    pub const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 
     /// Listens at an address. Port 0 lets the system choose.
     ///
@@ -95,8 +95,8 @@ impl Server {
     pub fn new(listener: TcpListener) -> Self {
         Self {
             listener,
-            max_connections: Self::MAX_CONNECTIONS,
-            grace: Self::GRACE,
+            max_connections: Self::DEFAULT_MAX_CONNECTIONS,
+            grace: Self::DEFAULT_GRACE,
             shared: Arc::default(),
         }
     }

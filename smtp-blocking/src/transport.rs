@@ -80,7 +80,6 @@ enum Taken {
 }
 
 /// A stream, a clock, and what it takes to wait on the one by the other.
-#[derive(Debug)]
 pub(crate) struct Transport<S> {
     stream: S,
     opened: std::time::Instant,

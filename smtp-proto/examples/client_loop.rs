@@ -13,6 +13,7 @@
 
 use std::{
     error::Error,
+    ffi::OsStr,
     io::{self, ErrorKind, Read, Write},
     net::TcpStream,
     time::{Duration, Instant as Clock},
@@ -25,8 +26,13 @@ use smtp_proto::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let address = std::env::args().nth(1);
-    let mut stream = TcpStream::connect(address.as_deref().unwrap_or("127.0.0.1:2525"))?;
+    let address = std::env::args_os().nth(1);
+    let mut stream = TcpStream::connect(
+        address
+            .as_deref()
+            .and_then(OsStr::to_str)
+            .unwrap_or("127.0.0.1:2525"),
+    )?;
 
     let config = Config::new(&"client.example.org".parse()?)?;
     let mut session = Session::new(config, Instant::ORIGIN);

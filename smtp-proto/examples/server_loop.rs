@@ -5,14 +5,15 @@
 //! $ cargo run -p smtp-proto --example server_loop -- 127.0.0.1:2525
 //! ```
 //!
-//! Takes one connection after another, and prints the messages that come. Type
-//! to it with `telnet 127.0.0.1 2525`, or send to it with `client_loop`.
+//! Takes one connection after another (so that a client that is idle makes the
+//! others wait), and prints the messages that come. Type to it with `telnet 127.0.0.1 2525`, or send to it with `client_loop`.
 
 // An example stands where an adapter does: it has the socket and the clock.
 #![allow(clippy::disallowed_types, clippy::print_stdout)]
 
 use std::{
     error::Error,
+    ffi::OsStr,
     io::{self, ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
     time::{Duration, Instant as Clock},
@@ -24,8 +25,13 @@ use smtp_proto::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let address = std::env::args().nth(1);
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:2525"))?;
+    let address = std::env::args_os().nth(1);
+    let listener = TcpListener::bind(
+        address
+            .as_deref()
+            .and_then(OsStr::to_str)
+            .unwrap_or("127.0.0.1:2525"),
+    )?;
     println!("listening on {}", listener.local_addr()?);
     let config = Config::new("mx.example.net".parse()?)?;
     for stream in listener.incoming() {

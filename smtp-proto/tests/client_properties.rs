@@ -546,7 +546,7 @@ fn a_config() -> impl Strategy<Value = (Config, usize)> {
     );
     numbers.prop_map(|(commands, octets, bounded, lockstep, repair)| {
         let mut config = config();
-        let mut limit = Config::MAX_UNANSWERED_COMMANDS;
+        let mut limit = Config::DEFAULT_MAX_UNANSWERED_COMMANDS;
         if lockstep {
             config = config.pipelining(Pipelining::Off);
         }

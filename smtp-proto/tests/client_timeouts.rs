@@ -216,7 +216,7 @@ fn c_128_with_several_commands_the_time_is_that_of_the_oldest() {
 
 #[test]
 fn c_123_a_block_of_content_that_is_not_taken() {
-    let block = usize::try_from(Timeouts::BLOCK_LEN).unwrap();
+    let block = usize::try_from(Timeouts::CONTENT_BLOCK).unwrap();
     let content = vec![b'x'; 40].into_iter().chain(*b"\r\n").cycle();
     let content: Vec<u8> = content.take(42 * 10_000).collect();
     let mut talk = Talk::open(distinct(), &[]);

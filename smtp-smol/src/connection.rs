@@ -1,5 +1,7 @@
 //! A client's connection.
 
+use std::fmt;
+
 use futures_io::{AsyncRead, AsyncWrite};
 use smtp_proto::{
     Instant,
@@ -13,7 +15,6 @@ use crate::{Error, transport::Transport};
 /// A future of a method may be dropped: the session goes on with what it was
 /// doing when the next is polled, and the answer to what was dropped is not
 /// taken for that to another request.
-#[derive(Debug)]
 pub struct Connection<S> {
     session: Session,
     transport: Transport<S>,
@@ -65,6 +66,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// [`Error::Session`] if the session had ended before.
     pub async fn quit(mut self) -> Result<(), Error> {
+        while self.session.poll_event()?.is_some() {}
         self.session.quit()?;
         self.wait_for(|event| matches!(event, Event::Closed).then_some(()))
             .await
@@ -86,5 +88,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             self.transport.step(&mut self.session).await;
         }
+    }
+}
+
+/// Shows the session, which shows no octets.
+impl<S> fmt::Debug for Connection<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
     }
 }

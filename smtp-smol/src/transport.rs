@@ -18,7 +18,6 @@ const READ_LEN: usize = 16 * 1024;
 const SLICES: usize = 32;
 
 /// A stream, a clock, and a timer.
-#[derive(Debug)]
 pub(crate) struct Transport<S> {
     stream: S,
     opened: std::time::Instant,

@@ -41,13 +41,13 @@ pub struct Config {
 impl Config {
     /// The default of [`max_line`](Self::max_line): the most that a server must
     /// take (RFC 5321 section 4.5.3.1.6).
-    pub const MAX_LINE: usize = 998;
+    pub const DEFAULT_MAX_LINE: usize = 998;
     /// The default of [`max_unanswered_commands`](Self::max_unanswered_commands).
-    pub const MAX_UNANSWERED_COMMANDS: usize = 100;
+    pub const DEFAULT_MAX_UNANSWERED_COMMANDS: usize = 100;
     /// The default of [`max_unanswered_octets`](Self::max_unanswered_octets).
-    pub const MAX_UNANSWERED_OCTETS: usize = 4096;
+    pub const DEFAULT_MAX_UNANSWERED_OCTETS: usize = 4096;
     /// The default of [`max_queued`](Self::max_queued).
-    pub const MAX_QUEUED: usize = 1000;
+    pub const DEFAULT_MAX_QUEUED: usize = 1000;
 
     /// The defaults, for a client of this name: its fully-qualified domain
     /// name or, if it has none, its address as a literal (RFC 5321 section
@@ -65,9 +65,9 @@ impl Config {
             long_local_parts: false,
             timeouts: Timeouts::default(),
             reply_limits: ReplyLimits::default(),
-            max_unanswered_commands: Self::MAX_UNANSWERED_COMMANDS,
-            max_unanswered_octets: Self::MAX_UNANSWERED_OCTETS,
-            max_queued: Self::MAX_QUEUED,
+            max_unanswered_commands: Self::DEFAULT_MAX_UNANSWERED_COMMANDS,
+            max_unanswered_octets: Self::DEFAULT_MAX_UNANSWERED_OCTETS,
+            max_queued: Self::DEFAULT_MAX_QUEUED,
         })
     }
 
@@ -93,7 +93,7 @@ impl Config {
     }
 
     /// The longest line of content, in octets without its CRLF; `None` for any.
-    /// Longer lines than [`MAX_LINE`](Self::MAX_LINE) are refused by some
+    /// Longer lines than [`MAX_LINE`](Self::DEFAULT_MAX_LINE) are refused by some
     /// servers, and cut by others. Lines are never folded here, since that
     /// would break signatures.
     #[must_use]

@@ -19,7 +19,7 @@ impl Default for ContentPolicy {
     fn default() -> Self {
         Self {
             line_endings: LineEndings::default(),
-            max_line: Some(Config::MAX_LINE),
+            max_line: Some(Config::DEFAULT_MAX_LINE),
             nul: false,
         }
     }

@@ -306,7 +306,7 @@ impl Session {
         let before = self.out.sent();
         self.out.advance(n);
         let in_content = matches!(self.state, State::Content | State::EndOfData);
-        let block_is_over = self.out.sent() - self.block_start >= Timeouts::BLOCK_LEN;
+        let block_is_over = self.out.sent() - self.block_start >= Timeouts::CONTENT_BLOCK;
         let progress = self.out.sent() > before;
         if in_content && progress && (block_is_over || self.out.pending() == 0) {
             self.start_wait();

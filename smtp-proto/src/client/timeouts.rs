@@ -11,7 +11,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The time for a reply is that for all of it, however many lines it has and
 /// however slowly they come. With several commands unanswered it runs for the
 /// oldest, and starts again with each reply. [`Duration::MAX`] waits for ever.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
     /// For the greeting. Five minutes.
@@ -24,7 +24,7 @@ pub struct Timeouts {
     pub rcpt: Duration,
     /// For the reply to DATA. Two minutes.
     pub data: Duration,
-    /// For the server to take each [`BLOCK_LEN`](Self::BLOCK_LEN) octets of
+    /// For the server to take each [`CONTENT_BLOCK`](Self::CONTENT_BLOCK) octets of
     /// content. Three minutes.
     pub content: Duration,
     /// For the reply to the end of the content. Ten minutes: a time-out here
@@ -39,7 +39,7 @@ pub struct Timeouts {
 
 impl Timeouts {
     /// The stretch of content, in octets, that the time for content is for.
-    pub const BLOCK_LEN: u64 = 32 * 1024;
+    pub const CONTENT_BLOCK: u64 = 32 * 1024;
 
     /// The same for every phase.
     #[must_use]

@@ -280,15 +280,24 @@ impl Timeouts {
     pub const CONTENT_BLOCK: u64 = 4 * 1024;
     /// How many octets of replies count as progress: 1 KiB.
     pub const OUTPUT_BLOCK: u64 = 1024;
+
+    /// The same for everything.
+    #[must_use]
+    pub const fn all(time: Duration) -> Self {
+        Self {
+            command: time,
+            content: time,
+            output: time,
+            closing: time,
+        }
+    }
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            command: Duration::from_secs(5 * 60),
-            content: Duration::from_secs(5 * 60),
-            output: Duration::from_secs(5 * 60),
             closing: Duration::from_secs(30),
+            ..Self::all(Duration::from_secs(5 * 60))
         }
     }
 }

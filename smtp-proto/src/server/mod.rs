@@ -5,7 +5,7 @@
 //! client that has sent everything already:
 //!
 //! ```
-//! use smtp_proto::{Instant, server::{Config, Event, Rejection, Session}};
+//! use smtp_proto::{Instant, server::{Config, Event, Rejection, Session}, types::ForwardPath};
 //!
 //! let mut input = &b"EHLO client.example.org\r\n\
 //!     MAIL FROM:<alice@example.org>\r\n\
@@ -17,6 +17,7 @@
 //!     QUIT\r\n"[..];
 //! let (mut output, mut spool) = (Vec::new(), Vec::new());
 //!
+//! let bob: ForwardPath = "bob@example.net".parse()?;
 //! let config = Config::new("mx.example.net".parse()?)?;
 //! let mut session = Session::new(config, Instant::ORIGIN);
 //! 'connection: loop {
@@ -24,7 +25,7 @@
 //!         match event {
 //!             Event::Hello(hello) => hello.accept(),
 //!             Event::Mail(mail) => mail.accept(),
-//!             Event::Rcpt(rcpt) if rcpt.path().to_string() == "<bob@example.net>" => rcpt.accept(),
+//!             Event::Rcpt(rcpt) if *rcpt.path() == bob => rcpt.accept(),
 //!             Event::Rcpt(rcpt) => rcpt.reject(&Rejection::no_such_user()),
 //!             Event::Data(data) => data.accept(),
 //!             Event::Content(slice) => spool.extend_from_slice(slice),
