@@ -30,16 +30,23 @@ pub fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, Co
         cause,
     };
     let addresses = look_up(host, port, timeout).map_err(|error| fail(Cause::LookUp(error)))?;
-    let mut failures = Vec::new();
-    for address in addresses {
-        let connected = TcpStream::connect_timeout(&address, timeout.max(Duration::from_millis(1)))
+    connect_to_one(&addresses, timeout).map_err(|attempts| fail(Cause::Addresses(attempts)))
+}
+
+type Attempts = Vec<(SocketAddr, io::Error)>;
+
+fn connect_to_one(addresses: &[SocketAddr], timeout: Duration) -> Result<TcpStream, Attempts> {
+    let timeout = timeout.max(Duration::from_millis(1));
+    let mut attempts = Vec::new();
+    for &address in addresses {
+        let connected = TcpStream::connect_timeout(&address, timeout)
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream));
         match connected {
             Ok(stream) => return Ok(stream),
-            Err(error) => failures.push((address, error)),
+            Err(error) => attempts.push((address, error)),
         }
     }
-    Err(fail(Cause::Addresses(failures)))
+    Err(attempts)
 }
 
 /// Looks up a name, in a thread that is left to itself when it takes too long:
@@ -76,7 +83,7 @@ pub struct ConnectError {
 #[derive(Debug)]
 enum Cause {
     LookUp(io::Error),
-    Addresses(Vec<(SocketAddr, io::Error)>),
+    Addresses(Attempts),
 }
 
 impl ConnectError {
@@ -152,5 +159,34 @@ impl error::Error for ConnectError {
             Cause::LookUp(error) => Some(error),
             Cause::Addresses(attempts) => attempts.last().map(|(_, error)| error as _),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    // Not every machine has a name with several addresses.
+    #[test]
+    fn m01_each_address_is_tried_in_turn() {
+        let timeout = Duration::from_secs(5);
+        let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (first, second) = (listen(), listen());
+        let closed = listen().local_addr().unwrap();
+        let [one, two] = [&first, &second].map(|listener| listener.local_addr().unwrap());
+        for (addresses, expected) in [
+            (vec![one, two], one),
+            (vec![closed, two], two),
+            (vec![closed, closed, one, two], one),
+        ] {
+            let stream = connect_to_one(&addresses, timeout).unwrap();
+            assert_eq!(stream.peer_addr().unwrap(), expected);
+        }
+        let attempts = connect_to_one(&[closed, closed], timeout).unwrap_err();
+        assert_eq!(attempts.len(), 2);
+        assert!(connect_to_one(&[], timeout).unwrap_err().is_empty());
     }
 }
