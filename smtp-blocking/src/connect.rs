@@ -46,19 +46,25 @@ impl Addresses {
     /// [`ConnectError`] if there is no such host, or the resolver took too long.
     pub fn look_up(host: &str, port: u16, timeout: Duration) -> Result<Self, ConnectError> {
         match look_up(host, port, timeout) {
-            Ok(addresses) => Ok(Self {
-                host: host.to_owned(),
-                port,
-                timeout,
-                left: addresses.into_iter(),
-                failures: Vec::new(),
-            }),
+            Ok(addresses) => Ok(Self::new(host, port, timeout, addresses)),
             Err(error) => Err(ConnectError {
                 host: host.to_owned(),
                 port,
                 timeout,
                 cause: Cause::LookUp(error),
             }),
+        }
+    }
+
+    /// Addresses that were found in another way.
+    #[must_use]
+    pub fn new(host: &str, port: u16, timeout: Duration, addresses: Vec<SocketAddr>) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            timeout,
+            left: addresses.into_iter(),
+            failures: Vec::new(),
         }
     }
 
@@ -202,5 +208,42 @@ impl error::Error for ConnectError {
             Cause::LookUp(error) => Some(error),
             Cause::Addresses(attempts) => attempts.last().map(|(_, error)| error as _),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    // Not every machine has a name with several addresses.
+    #[test]
+    fn m01_each_address_is_tried_in_turn() {
+        let timeout = Duration::from_secs(5);
+        let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let (first, second) = (listen(), listen());
+        let closed = listen().local_addr().unwrap();
+        let [one, two] = [&first, &second].map(|listener| listener.local_addr().unwrap());
+        let of = |addresses| Addresses::new("mx.example.net", 25, timeout, addresses);
+        for (addresses, expected) in [
+            (vec![one, two], &[one, two][..]),
+            (vec![closed, two], &[two]),
+            (vec![closed, closed, one, two], &[one, two]),
+        ] {
+            let mut addresses = of(addresses);
+            for expected in expected {
+                assert!(addresses.has_next());
+                let stream = addresses.connect_next().unwrap();
+                assert_eq!(stream.peer_addr().unwrap(), *expected);
+            }
+            assert!(!addresses.has_next());
+        }
+        let error = of(vec![closed, closed]).connect_next().unwrap_err();
+        assert_eq!(error.attempts().len(), 2);
+        assert!(error.is_likely_blocked());
+        let error = of(Vec::new()).connect_next().unwrap_err();
+        assert!(error.attempts().is_empty());
     }
 }

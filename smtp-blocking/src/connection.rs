@@ -28,17 +28,22 @@ pub struct Connection<S: Stream = TcpStream> {
 impl Connection<TcpStream> {
     /// Connects to a host, given by name or address, within
     /// [`CONNECT_TIMEOUT`], and opens a session: at each of its addresses in
-    /// turn, until one answers and will have a session. See [`connect`] and
-    /// [`Addresses`] for another time limit, or another order.
+    /// turn, until one answers and will have a session.
     ///
-    /// [`connect`]: crate::connect()
+    /// # Errors
+    /// As [`connect_to`](Self::connect_to).
+    pub fn connect(host: &str, port: u16, config: Config) -> Result<Self, Error> {
+        Self::connect_to(Addresses::look_up(host, port, CONNECT_TIMEOUT)?, config)
+    }
+
+    /// Connects to one of these addresses, and opens a session: at each in turn,
+    /// until one answers and will have a session.
     ///
     /// # Errors
     /// [`Error::Connect`] if no address answers, or else [`Error::Session`] with
     /// what the last server said that did.
     #[allow(clippy::needless_pass_by_value, reason = "as the others take it")]
-    pub fn connect(host: &str, port: u16, config: Config) -> Result<Self, Error> {
-        let mut addresses = Addresses::look_up(host, port, CONNECT_TIMEOUT)?;
+    pub fn connect_to(mut addresses: Addresses, config: Config) -> Result<Self, Error> {
         let mut refusal = None;
         loop {
             let stream = match (addresses.connect_next(), refusal) {

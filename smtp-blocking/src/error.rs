@@ -107,14 +107,13 @@ impl fmt::Display for Error {
     }
 }
 
+/// The source is what is behind that which is printed already.
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Connect(error) => Some(error),
-            Self::Session { error, .. } => Some(error),
-            Self::Command(error) => Some(error),
-            Self::Content { error, .. } => Some(error),
-            Self::Refused { .. } | Self::NotSent(_) | Self::NoContent | Self::HasContent => None,
+            Self::Connect(error) => error.source(),
+            Self::Content { error, .. } => error.source(),
+            _ => None,
         }
     }
 }

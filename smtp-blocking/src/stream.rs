@@ -12,7 +12,8 @@ use std::{
 /// Implemented for the sockets of `std`, and easily for anything around one:
 /// pass the limits on to the socket. A read or write that runs out of time
 /// fails with [`io::ErrorKind::WouldBlock`] or [`io::ErrorKind::TimedOut`], and
-/// loses nothing.
+/// loses nothing. A stream that fails so at once, such as a socket in
+/// non-blocking mode, works, but keeps the processor busy while it waits.
 pub trait Stream: Read + Write {
     /// Limits how long a read may take; `None` is for ever. Never called with
     /// zero.

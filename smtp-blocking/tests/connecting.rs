@@ -326,3 +326,34 @@ fn m21_hello_is_tried_where_ehlo_is_unknown() {
         peer.join();
     });
 }
+
+/// C-274: a server that answers and will not have a session is not the last.
+#[test]
+fn c_274_the_next_address_when_a_server_refuses_the_session() {
+    bounded(|| {
+        let busy = Peer::new(|mut talk| {
+            talk.say("421 busy\r\n");
+            talk.rest();
+        });
+        let full = Peer::new(|mut talk| {
+            talk.say("554 no mail here\r\n");
+            talk.rest();
+        });
+        let open = Peer::new(|mut talk| {
+            talk.hello(&[]);
+            talk.quit();
+        });
+        let all = [busy.address, full.address, open.address];
+        let addresses = |of: &[SocketAddr]| {
+            smtp_blocking::Addresses::new("mx.example.net", 25, SHORT, of.to_vec())
+        };
+        let connection = Connection::connect_to(addresses(&all), config()).unwrap();
+        connection.quit().unwrap();
+        let refused = [TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()];
+        let error = Connection::connect_to(addresses(&refused), config()).unwrap_err();
+        assert!(matches!(error, Error::Connect(_)));
+    });
+}

@@ -725,3 +725,23 @@ fn m13_content_that_ends_against_the_policy_is_told_by_finish() {
         assert!(!peer.join().ends_with(b".\r\n"));
     });
 }
+
+/// Content that was given and content that is written: one would be lost.
+#[test]
+fn m04_content_is_given_or_written_and_not_both() {
+    bounded(|| {
+        let peer = taker();
+        let mut connection = peer.open(config()).unwrap();
+        let given = || to_bob().content("given\r\n");
+        let error = connection.begin(given()).unwrap_err();
+        assert!(matches!(error, Error::HasContent) && error.is_harmless());
+        let error = connection
+            .send_with(given(), |_| unreachable!())
+            .unwrap_err();
+        assert!(matches!(error, Error::HasContent));
+        let error = connection.send(to_bob()).unwrap_err();
+        assert!(matches!(error, Error::NoContent));
+        assert!(connection.send(given()).unwrap().is_complete());
+        connection.quit().unwrap();
+    });
+}

@@ -139,6 +139,7 @@ fn c_308_a_server_that_refuses_and_shuts_its_end_but_reads_on() {
         each_way(
             config,
             |mut talk, _| {
+                talk.swallow(100_000);
                 talk.say("552 5.3.4 too large\r\n");
                 talk.shut();
                 talk.rest();

@@ -186,7 +186,9 @@ fn s_085_content_refused_and_too_large_does_not_harm_the_next() {
         let serving = Serving::start(config, local(), refuse_virus);
         let mut talk = greeted(&serving);
         envelope(&mut talk);
-        talk.say(b"virus\r\n".repeat(1000));
+        // The dot that is taken off ends the first piece.
+        talk.say("virus\r\n..\r\n");
+        talk.say(b"0123456789abcd\r\n".repeat(1000));
         talk.say(".\r\n");
         talk.expect("552 ");
         envelope(&mut talk);

@@ -18,9 +18,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Peer, bounded, choppy::Choppy, config, hasty, lines, mailbox, session_error, to_bob};
+use common::{
+    Peer, SHORT, bounded, choppy::Choppy, config, hasty, lines, mailbox, session_error, to_bob,
+};
 use smtp_blocking::{Connection, Error, Stream};
-use smtp_proto::client::{self, Fate, NotSent, Outcome, Phase};
+use smtp_proto::{
+    client::{self, Fate, NotSent, Outcome, Phase},
+    wire::ReplyLimits,
+};
 
 /// A dialogue with everything in it, the content of which is returned.
 fn server() -> Peer<Vec<u8>> {
@@ -239,10 +244,12 @@ impl Stream for Counted {
 }
 
 /// A peer in memory. What it says is read one piece after another; `Err` is a
-/// read that fails, and the end of the script the end of the stream.
+/// read that fails.
 #[derive(Debug)]
 struct Scripted {
     says: VecDeque<Result<&'static str, ErrorKind>>,
+    /// What it says for ever after; `Ok("")` is the end of the stream.
+    at_last: Result<&'static str, ErrorKind>,
     /// How many octets are taken before writing fails.
     takes: usize,
     write_error: io::Result<usize>,
@@ -254,11 +261,17 @@ impl Scripted {
     fn new(says: &[Result<&'static str, ErrorKind>]) -> Self {
         Self {
             says: says.iter().copied().collect(),
+            at_last: Ok(""),
             takes: usize::MAX,
             write_error: Ok(0),
             taken: Arc::default(),
             limits_fail: false,
         }
+    }
+
+    fn at_last(mut self, said: Result<&'static str, ErrorKind>) -> Self {
+        self.at_last = said;
+        self
     }
 
     fn taking(mut self, octets: usize, then: io::Result<usize>) -> Self {
@@ -270,10 +283,9 @@ impl Scripted {
 
 impl Read for Scripted {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        match self.says.pop_front() {
-            None => Ok(0),
-            Some(Err(kind)) => Err(kind.into()),
-            Some(Ok(text)) => {
+        match self.says.pop_front().unwrap_or(self.at_last) {
+            Err(kind) => Err(kind.into()),
+            Ok(text) => {
                 to[..text.len()].copy_from_slice(text.as_bytes());
                 Ok(text.len())
             }
@@ -322,11 +334,17 @@ const ENVELOPE: usize = EHLO
 
 /// What becomes of a message when the dialogue goes on like this, and the
 /// content cannot be written.
-fn fate(after_data: &[Result<&'static str, ErrorKind>], broken: io::Result<usize>) -> Outcome {
+fn fate(
+    after_data: &[Result<&'static str, ErrorKind>],
+    at_last: Result<&'static str, ErrorKind>,
+    broken: io::Result<usize>,
+) -> Outcome {
     let mut says = OPENING.to_vec();
     says.extend([Ok("250 ok\r\n"), Ok("250 ok\r\n"), Ok("354 go on\r\n")]);
     says.extend_from_slice(after_data);
-    let stream = Scripted::new(&says).taking(ENVELOPE + 100, broken);
+    let stream = Scripted::new(&says)
+        .at_last(at_last)
+        .taking(ENVELOPE + 100, broken);
     let mut connection = Connection::open(stream, config()).unwrap();
     let outcome = connection.send(to_bob().content(lines(100_000))).unwrap();
     session_error(connection.noop().unwrap_err());
@@ -341,15 +359,22 @@ fn c_308_what_waits_to_be_read_explains_why_writing_failed() {
             ErrorKind::ConnectionReset,
             ErrorKind::ConnectionAborted,
             ErrorKind::Other,
+            // Or did not fail, but had no end.
+            ErrorKind::WouldBlock,
+            ErrorKind::TimedOut,
         ] {
-            let outcome = fate(&[Ok("552 5.3."), Ok("4 too large\r\n")], Err(kind.into()));
+            let outcome = fate(
+                &[Ok("552 5.3."), Ok("4 too large\r\n")],
+                Ok(""),
+                Err(kind.into()),
+            );
             match outcome.fate() {
                 Fate::Refused { phase, reply } => {
                     assert_eq!((*phase, reply.code().get()), (Phase::Content, 552));
                 }
                 other => panic!("{kind}: {other:?}"),
             }
-            let outcome = fate(&[Ok("421 4.3.2 good night\r\n")], Err(kind.into()));
+            let outcome = fate(&[Ok("421 4.3.2 good night\r\n")], Ok(""), Err(kind.into()));
             match outcome.fate() {
                 Fate::NotSent(NotSent::Session(error)) => {
                     assert_eq!(error.kind(), &client::ErrorKind::Closing, "{kind}");
@@ -363,8 +388,8 @@ fn c_308_what_waits_to_be_read_explains_why_writing_failed() {
 #[test]
 fn c_312_writing_that_fails_without_a_word_is_a_loss() {
     bounded(|| {
-        for read in [None, Some(Err(ErrorKind::ConnectionReset))] {
-            let outcome = fate(read.as_slice(), Err(ErrorKind::BrokenPipe.into()));
+        for end in [Ok(""), Err(ErrorKind::ConnectionReset)] {
+            let outcome = fate(&[], end, Err(ErrorKind::BrokenPipe.into()));
             match outcome.fate() {
                 Fate::NotSent(NotSent::Session(error)) => {
                     assert_eq!(error.kind(), &client::ErrorKind::ConnectionLost);
@@ -379,7 +404,7 @@ fn c_312_writing_that_fails_without_a_word_is_a_loss() {
 #[test]
 fn c_312_a_stream_that_takes_nothing_is_a_loss() {
     bounded(|| {
-        let outcome = fate(&[], Ok(0));
+        let outcome = fate(&[], Ok(""), Ok(0));
         assert!(matches!(outcome.fate(), Fate::NotSent(NotSent::Session(_))));
     });
 }
@@ -387,9 +412,9 @@ fn c_312_a_stream_that_takes_nothing_is_a_loss() {
 #[test]
 fn c_312_the_first_cause_is_told() {
     bounded(|| {
-        let mut says = OPENING.to_vec();
-        says.push(Err(ErrorKind::ConnectionReset));
-        let stream = Scripted::new(&says).taking(EHLO, Err(ErrorKind::BrokenPipe.into()));
+        let stream = Scripted::new(&OPENING)
+            .at_last(Err(ErrorKind::ConnectionReset))
+            .taking(EHLO, Err(ErrorKind::BrokenPipe.into()));
         let mut connection = Connection::open(stream, config()).unwrap();
         match connection.noop().unwrap_err() {
             Error::Session {
@@ -407,11 +432,11 @@ fn c_312_the_first_cause_is_told() {
 #[test]
 fn c_307_what_comes_before_the_end_or_an_error_counts() {
     bounded(|| {
-        for end in [None, Some(Err(ErrorKind::ConnectionReset))] {
+        for end in [Ok(""), Err(ErrorKind::ConnectionReset)] {
             let mut says = OPENING.to_vec();
             says.push(Ok("421 bye\r\n"));
-            says.extend(end);
-            let mut connection = Connection::open(Scripted::new(&says), config()).unwrap();
+            let stream = Scripted::new(&says).at_last(end);
+            let mut connection = Connection::open(stream, config()).unwrap();
             let error = session_error(connection.noop().unwrap_err());
             assert_eq!(error.kind(), &client::ErrorKind::Closing);
         }
@@ -421,11 +446,11 @@ fn c_307_what_comes_before_the_end_or_an_error_counts() {
 #[test]
 fn c_312_a_message_whose_end_had_left_is_in_doubt() {
     bounded(|| {
-        for end in [None, Some(Err(ErrorKind::ConnectionReset))] {
+        for end in [Ok(""), Err(ErrorKind::ConnectionReset)] {
             let mut says = OPENING.to_vec();
             says.extend([Ok("250 ok\r\n"), Ok("250 ok\r\n"), Ok("354 go on\r\n")]);
-            says.extend(end);
-            let mut connection = Connection::open(Scripted::new(&says), config()).unwrap();
+            let stream = Scripted::new(&says).at_last(end);
+            let mut connection = Connection::open(stream, config()).unwrap();
             let outcome = connection.send(to_bob().content("hi\r\n")).unwrap();
             assert!(matches!(outcome.fate(), Fate::InDoubt(_)), "{outcome:?}");
             assert!(!outcome.fate().is_transient());
@@ -469,14 +494,32 @@ fn c_309_a_stream_that_cannot_be_limited_is_refused() {
 #[test]
 fn m12_a_stream_that_never_has_anything_is_given_up() {
     bounded(|| {
-        let stream = Scripted::new(&[Err(ErrorKind::WouldBlock); 100_000]);
+        let stream = Scripted::new(&[]).at_last(Err(ErrorKind::WouldBlock));
         let start = Instant::now();
-        let config = hasty(Duration::from_millis(2));
-        let error = session_error(Connection::open(stream, config).unwrap_err());
-        assert!(start.elapsed() < Duration::from_secs(5));
-        assert!(matches!(
-            error.kind(),
-            client::ErrorKind::TimedOut | client::ErrorKind::ConnectionLost
-        ));
+        let error = session_error(Connection::open(stream, hasty(SHORT)).unwrap_err());
+        assert_eq!(error.kind(), &client::ErrorKind::TimedOut);
+        let took = start.elapsed();
+        assert!(took >= SHORT && took < SHORT * 10, "{took:?}");
+    });
+}
+
+/// C-309: a deadline counts also while there is always something to read.
+#[test]
+fn c_309_a_stream_that_always_has_more_is_given_up() {
+    bounded(|| {
+        for (says, more) in [("220", "-"), ("", "220-mx\r\n")] {
+            let mut limits = ReplyLimits::default();
+            limits.line = usize::MAX;
+            limits.lines = usize::MAX;
+            limits.total = usize::MAX;
+            let config = hasty(SHORT).reply_limits(limits);
+            let says: &[_] = if says.is_empty() { &[] } else { &[Ok(says)] };
+            let stream = Scripted::new(says).at_last(Ok(more));
+            let start = Instant::now();
+            let error = session_error(Connection::open(stream, config).unwrap_err());
+            assert_eq!(error.kind(), &client::ErrorKind::TimedOut);
+            let took = start.elapsed();
+            assert!(took >= SHORT && took < Duration::from_secs(2), "{took:?}");
+        }
     });
 }

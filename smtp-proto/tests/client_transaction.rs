@@ -573,3 +573,57 @@ fn c_139_when_a_session_may_be_used_again() {
     talk.say("4");
     assert!(!talk.session.is_reusable());
 }
+
+#[test]
+fn c_170_binary_content_is_refused_without_bdat() {
+    let mut talk = Talk::open(config(), &["8BITMIME", "BINARYMIME", "CHUNKING"]);
+    let binary = message(&["bob"]).body(BodyType::BinaryMime);
+    assert!(talk.session.send(binary).is_err());
+    assert_eq!(talk.out(), "");
+}
+
+#[test]
+fn c_060_long_replies_to_many_recipients_are_kept_in_part() {
+    let names: Vec<String> = (0..40).map(|n| format!("user{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut talk = Talk::open(config(), &["PIPELINING"]);
+    talk.session.send(message(&names)).unwrap();
+    talk.out();
+    let line = format!("550-5.1.1 {}\r\n", "x".repeat(10_000));
+    let refusal = format!("{}550 5.1.1 no\r\n", line.repeat(5));
+    talk.say(format!("250 ok\r\n{}554 nobody\r\n", refusal.repeat(40)));
+    talk.out();
+    talk.say("250 reset\r\n");
+    talk.events();
+    let outcome = outcomes(&talk).remove(0);
+    let replies = || {
+        outcome
+            .recipients()
+            .iter()
+            .map(|fate| fate.reply().unwrap())
+    };
+    assert_eq!(replies().count(), 40);
+    assert!(
+        replies()
+            .map(smtp_proto::types::Reply::text_len)
+            .sum::<usize>()
+            <= 1024 * 1024
+    );
+    for reply in replies() {
+        assert_eq!(reply.code().get(), 550);
+        assert_eq!(reply.enhanced().unwrap().to_string(), "5.1.1");
+    }
+}
+
+#[test]
+fn debug_shows_no_content() {
+    let mut talk = Talk::open(config(), &["PIPELINING"]);
+    let transaction = message(&["bob"]).content("canary\r\n");
+    assert!(!format!("{transaction:?}").contains("canary"));
+    talk.session.send(transaction).unwrap();
+    talk.out();
+    talk.say("250 a\r\n250 b\r\n354 c\r\n");
+    assert!(!format!("{:?}", talk.session).contains("canary"));
+    let transmit = format!("{:?}", talk.session.poll_transmit());
+    assert!(!transmit.contains("canary"), "{transmit}");
+}

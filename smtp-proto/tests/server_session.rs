@@ -1425,3 +1425,40 @@ fn the_transcript_has_every_line() {
     );
     assert!(!format!("{:?}", server.session).contains("content of"));
 }
+
+#[test]
+fn s_208_vrfy_is_no_way_around_the_limit_on_refusals() {
+    let mut session = Session::new(
+        config().ask_verify(true).max_refused_recipients(3),
+        Instant::ORIGIN,
+    );
+    session.handle_input(&b"VRFY nobody\r\n".repeat(5), Instant::ORIGIN);
+    let mut asked = 0;
+    while let Some(event) = session.poll_event().unwrap() {
+        let Event::Verify(verify) = event else { break };
+        verify.reject(&Rejection::no_such_user());
+        asked += 1;
+    }
+    assert_eq!(asked, 4);
+    assert_eq!(session.state(), State::Closing);
+}
+
+#[test]
+fn debug_of_an_event_shows_no_content() {
+    let mut session = Session::new(config(), Instant::ORIGIN);
+    let dialogue = "HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<b@c>\r\nDATA\r\ncanary\r\n.\r\n";
+    session.handle_input(dialogue.as_bytes(), Instant::ORIGIN);
+    let mut contents = 0;
+    while let Some(event) = session.poll_event().unwrap() {
+        let shown = format!("{event:?}");
+        assert!(
+            !shown.contains("canary") && !shown.contains("99, 97"),
+            "{shown}"
+        );
+        match event {
+            Event::Content(_) => contents += 1,
+            event => answer(event, &mut Vec::new()),
+        }
+    }
+    assert_eq!(contents, 1);
+}

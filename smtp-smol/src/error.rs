@@ -27,15 +27,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl error::Error for Error {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match self {
-            Self::Session(error) => Some(error),
-            Self::Command(error) => Some(error),
-            Self::NoContent => None,
-        }
-    }
-}
+impl error::Error for Error {}
 
 impl From<client::Error> for Error {
     fn from(error: client::Error) -> Self {
