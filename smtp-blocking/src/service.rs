@@ -124,7 +124,7 @@ pub(crate) enum Continue {
     Yes,
     /// End when the client can be told so.
     NoMore,
-    /// End now.
+    /// End now, and tell the client if it listens.
     Stop,
 }
 
@@ -136,11 +136,17 @@ pub(crate) fn serve_until<S: Stream>(
 ) -> Result<(), Error> {
     let mut transport = Transport::new(stream);
     let mut refused = None;
+    let mut stopping = false;
     service.start(&mut session);
     loop {
         match ask() {
             Continue::Yes => {}
             Continue::NoMore => session.shutdown(transport.now()),
+            Continue::Stop if !stopping => {
+                session.abort(transport.now());
+                stopping = true;
+            }
+            // The client does not even read that.
             Continue::Stop => session.handle_write_closed(transport.now()),
         }
         while let Some(event) = session.poll_event()? {

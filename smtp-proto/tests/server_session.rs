@@ -1462,3 +1462,34 @@ fn debug_of_an_event_shows_no_content() {
     }
     assert_eq!(contents, 1);
 }
+
+#[test]
+fn s_009_an_abort_says_421_whatever_is_going_on() {
+    let envelope = "EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<b@c>\r\nDATA\r\n";
+    for (input, discards) in [("", false), ("EHLO a\r\n", false), (envelope, true)] {
+        let mut server = Server::new(config());
+        server.send(input);
+        server.send("half a line");
+        server.session.abort(at(1));
+        server.drive();
+        assert!(
+            server
+                .output
+                .ends_with(b"421 4.3.2 mx.example.net shutting down\r\n")
+        );
+        let gone = Seen::Discarded(Discarded::Shutdown);
+        assert_eq!(server.seen.contains(&gone), discards);
+        assert_eq!(server.seen.last(), Some(&Seen::Closed));
+        let length = server.output.len();
+        server.session.abort(at(2));
+        server.drive();
+        assert_eq!(server.output.len(), length);
+    }
+    // An open question is forgotten.
+    let mut session = Session::new(config(), Instant::ORIGIN);
+    session.handle_input(b"EHLO a\r\n", Instant::ORIGIN);
+    assert!(matches!(session.poll_event(), Ok(Some(Event::Hello(_)))));
+    session.abort(at(1));
+    assert!(matches!(session.poll_event(), Ok(None)));
+    assert_eq!(session.state(), State::Closing);
+}

@@ -110,6 +110,17 @@ impl Session {
         self.clock.tell(now, self.waits_for());
     }
 
+    /// Ends the session now, with a 421, whatever is going on: content that is
+    /// coming in is given up, a question that is open is forgotten. Nothing
+    /// happens if it was ending already.
+    pub fn abort(&mut self, now: Instant) {
+        if !matches!(self.state(), State::Closing | State::Closed) {
+            self.asked = None;
+            self.dialogue.abort(reply::SHUTDOWN, Discarded::Shutdown);
+        }
+        self.clock.tell(now, self.waits_for());
+    }
+
     /// Input has come; nothing at all is the end of it.
     ///
     /// May be called at any time. What comes while
