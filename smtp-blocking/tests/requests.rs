@@ -339,7 +339,7 @@ fn m13_a_request_that_cannot_be_made_harms_nothing() {
         let error = connection.begin(from_alice().recipient(long)).unwrap_err();
         assert!(matches!(
             error,
-            Error::Command(CommandError::LocalPartTooLong)
+            Error::Command(CommandError::LocalPartTooLong(_))
         ));
         connection.noop().unwrap();
         connection.quit().unwrap();

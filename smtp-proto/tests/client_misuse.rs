@@ -264,7 +264,12 @@ fn c_054_c_055_c_056_lengths_of_addresses() {
     let (result, out) = send(&limited, &local(65));
     assert_eq!(
         (result, out),
-        (Err(CommandError::LocalPartTooLong), String::new())
+        (
+            Err(CommandError::LocalPartTooLong(
+                mailbox(&local(65)).local_part().clone()
+            )),
+            String::new()
+        )
     );
     assert_eq!(
         send(&any, &local(65)).1,

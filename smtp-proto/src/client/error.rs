@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use crate::{
-    types::{Class, ParameterError, Reply},
+    types::{Class, LocalPart, ParameterError, Reply},
     wire::ReplyParseError,
 };
 
@@ -196,9 +196,9 @@ pub enum CommandError {
     NoTransaction,
     /// The transaction has no recipient.
     NoRecipients,
-    /// A local part is longer than servers must take, and
+    /// This local part is longer than servers must take, and
     /// [`Config::long_local_parts`](super::Config::long_local_parts) is off.
-    LocalPartTooLong,
+    LocalPartTooLong(LocalPart),
     /// A parameter that the session writes itself, or one given twice.
     Parameter(ParameterError),
     /// The command line would be longer than any server must take.
@@ -221,7 +221,9 @@ impl fmt::Display for CommandError {
             Self::TransactionOpen => "another transaction is open",
             Self::NoTransaction => "no transaction is open",
             Self::NoRecipients => "a transaction without recipients",
-            Self::LocalPartTooLong => "a local part longer than 64 octets",
+            Self::LocalPartTooLong(local_part) => {
+                return write!(f, "a local part longer than 64 octets: {local_part}");
+            }
             Self::LineTooLong => "a command line longer than servers take",
             Self::NotAscii => "a request that is not ASCII",
             Self::Parameter(error) => return error.fmt(f),

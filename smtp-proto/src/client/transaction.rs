@@ -351,11 +351,14 @@ pub enum RecipientPolicy {
 }
 
 fn check_mailbox(mailbox: Option<&Mailbox>, config: &Config) -> Result<(), CommandError> {
-    let long = |mailbox: &Mailbox| mailbox.local_part().as_str().len() > LocalPart::RECOMMENDED_LEN;
-    if !config.long_local_parts && mailbox.is_some_and(long) {
-        return Err(CommandError::LocalPartTooLong);
+    let local_part = mailbox.map(Mailbox::local_part);
+    let long = |local_part: &&LocalPart| local_part.as_str().len() > LocalPart::RECOMMENDED_LEN;
+    match local_part.filter(long) {
+        Some(local_part) if !config.long_local_parts => {
+            Err(CommandError::LocalPartTooLong(local_part.clone()))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_parameters(
