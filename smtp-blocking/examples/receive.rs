@@ -88,13 +88,18 @@ fn note(line: impl fmt::Display) {
 }
 
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
-    let maildir = Arc::new(Maildir::create(&options.maildir)?);
+    let about = |what: &dyn fmt::Display, error: io::Error| format!("{what}: {error}");
+    let maildir = Maildir::create(&options.maildir)
+        .map_err(|error| about(&options.maildir.display(), error))?;
+    let maildir = Arc::new(maildir);
     let config = Config::new(options.name)?
         .max_message_size(Some(options.max_size))
         .lone_line_endings(options.lone_line_endings)
         .timeouts(options.timeouts)
         .smtputf8(true);
-    let server = Server::bind(options.listen)?.max_connections(options.max_connections);
+    let server = Server::bind(options.listen)
+        .map_err(|error| about(&options.listen, error))?
+        .max_connections(options.max_connections);
     say(format_args!("listening on {}", server.local_addr()?));
     let domains: Arc<[Domain]> = options.domains.into();
     server.run(&config, |peer| Receiver {
@@ -294,7 +299,11 @@ impl Options {
                 "--help" | "-h" => return Ok(None),
                 "--listen" => options.listen = parsed(option, &value()?)?,
                 "--maildir" => options.maildir = value()?.into(),
-                "--name" => options.name = parsed(option, &value()?)?,
+                "--name" => {
+                    let name: Host = parsed(option, &value()?)?;
+                    Config::new(name.clone()).map_err(|error| format!("{option}: {error}"))?;
+                    options.name = name;
+                }
                 "--domain" => options.domains.push(parsed(option, &value()?)?),
                 "--max-size" => options.max_size = parsed(option, &value()?)?,
                 "--max-connections" => options.max_connections = parsed(option, &value()?)?,

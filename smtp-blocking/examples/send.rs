@@ -20,7 +20,7 @@ use smtp_blocking::{CONNECT_TIMEOUT, Connection, Error, Server, Service, connect
 use smtp_proto::{
     client::{self, Fate, LineEndings, NotSent, Outcome, Transaction},
     server::{self, Data, Message, Rcpt, Rejection},
-    types::{ForwardPath, Host, ReversePath},
+    types::{BodyType, ForwardPath, Host, ReversePath},
 };
 
 const HELP: &str = "\
@@ -150,23 +150,27 @@ fn transfer(
     let transaction = Transaction::new(options.from.clone())
         .recipients(options.to.clone())
         .policy(options.policy);
-    let (mut file, size) = match source {
+    let (mut file, survey) = match source {
         Source::Memory(content) => return connection.send(transaction.content(content)),
-        Source::File { file, size } => (file, size),
+        Source::File(file, survey) => (file, survey),
     };
-    let mut progress = Progress::new(size, options.quiet);
-    connection.send_with(transaction.size(size), |content| {
+    let mut progress = Progress::new(survey.length, options.quiet);
+    let transaction = transaction.size(survey.size).body(survey.body);
+    connection.send_with(transaction, |content| {
         // From its beginning, also if the server wants it a second time.
         file.rewind()?;
         progress.start();
         let mut buffer = vec![0; 64 * 1024];
+        let mut left = survey.length;
         // What a server does not want need not be read.
-        while content.is_wanted() {
-            let n = file.read(&mut buffer)?;
+        while left > 0 && content.is_wanted() {
+            let n = (&file).take(left).read(&mut buffer)?;
             if n == 0 {
-                break;
+                // Half a message must not be delivered as a whole one.
+                return Err(io::Error::other("the file has become shorter"));
             }
             content.write_all(buffer.get(..n).unwrap_or_default())?;
+            left -= n as u64;
             progress.add(n);
         }
         Ok(())
@@ -194,8 +198,17 @@ fn exit_code(outcome: &Outcome) -> ExitCode {
 enum Source {
     /// Something that can be read only once: standard input, a pipe.
     Memory(Vec<u8>),
-    /// A file, and how many octets it has with every line end as CRLF.
-    File { file: File, size: u64 },
+    /// A file, which can be read again.
+    File(File, Survey),
+}
+
+/// What there is to know of a file before it is sent.
+struct Survey {
+    /// How many octets it has,
+    length: u64,
+    /// and how many with every line end as CRLF.
+    size: u64,
+    body: BodyType,
 }
 
 impl Source {
@@ -209,8 +222,8 @@ impl Source {
         let source = || {
             let mut file = File::open(path)?;
             if file.metadata()?.is_file() {
-                let size = wire_size(BufReader::new(&mut file))?;
-                return Ok(Self::File { file, size });
+                let survey = survey(BufReader::new(&mut file))?;
+                return Ok(Self::File(file, survey));
             }
             let mut content = Vec::new();
             file.read_to_end(&mut content)?;
@@ -220,24 +233,32 @@ impl Source {
     }
 }
 
-/// How many octets a text has with every line end as CRLF.
-fn wire_size(mut text: impl BufRead) -> io::Result<u64> {
-    let mut size = 0;
+fn survey(mut text: impl BufRead) -> io::Result<Survey> {
+    let mut survey = Survey {
+        length: 0,
+        size: 0,
+        body: BodyType::SevenBit,
+    };
     let mut last = b'\n';
     loop {
         let block = text.fill_buf()?;
         let Some(&end) = block.last() else {
             // The last line gets a line end, too.
-            return Ok(if last == b'\n' { size } else { size + 2 });
+            survey.size += if last == b'\n' { 0 } else { 2 };
+            return Ok(survey);
         };
+        if !block.is_ascii() {
+            survey.body = BodyType::EightBitMime;
+        }
         for &octet in block {
             let lone_cr = last == b'\r' && octet != b'\n';
             let lone_lf = octet == b'\n' && last != b'\r';
-            size += 1 + u64::from(lone_cr) + u64::from(lone_lf);
+            survey.size += 1 + u64::from(lone_cr) + u64::from(lone_lf);
             last = octet;
         }
         last = end;
         let length = block.len();
+        survey.length += length as u64;
         text.consume(length);
     }
 }
@@ -314,8 +335,8 @@ impl Options {
                     timeout = Some(Duration::from_secs(seconds));
                 }
                 "--quiet" | "-q" => quiet = true,
-                _ if option.starts_with('-') && option != "-" => {
-                    return Err(format!("unknown option {option}"));
+                _ if argument.as_encoded_bytes().starts_with(b"-") && option != "-" => {
+                    return Err(format!("unknown option {}", argument.display()));
                 }
                 _ if file.is_none() => file = Some(argument),
                 _ => return Err(format!("one file only, and not {}", argument.display())),
@@ -359,14 +380,19 @@ fn named(text: &str) -> Result<Host, Box<dyn std::error::Error>> {
 }
 
 /// `HOST`, `HOST:PORT`, `ADDRESS`, or `[ADDRESS]:PORT`.
-fn host_and_port(text: &str) -> Result<(String, u16), std::num::ParseIntError> {
+fn host_and_port(text: &str) -> Result<(String, u16), String> {
     let bare_v6 = text.matches(':').count() > 1 && !text.contains(']');
-    match text.rsplit_once(':') {
+    let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !bare_v6 && !port.ends_with(']') => {
-            Ok((host.to_owned(), port.parse()?))
+            let port = port.parse().map_err(|_| "not a port".to_owned())?;
+            (host, port)
         }
-        _ => Ok((text.to_owned(), 25)),
+        _ => (text, 25),
+    };
+    if host.is_empty() || host.starts_with('[') != host.ends_with(']') {
+        return Err("not a host".to_owned());
     }
+    Ok((host.to_owned(), port))
 }
 
 // ---- to a receiver of our own ----

@@ -4,7 +4,9 @@ use std::{collections::VecDeque, fmt, io, net::TcpStream};
 
 use smtp_proto::{
     Entry, Instant,
-    client::{Config, Event, Outcome, RequestId, Session, Transaction, TransactionId},
+    client::{
+        CommandError, Config, Event, Outcome, RequestId, Session, Transaction, TransactionId,
+    },
     types::{Argument, Capabilities, RawCommand, Reply},
 };
 
@@ -242,7 +244,7 @@ impl<S: Stream> Connection<S> {
 
     fn request(
         &mut self,
-        make: impl FnOnce(&mut Session) -> Result<RequestId, smtp_proto::client::CommandError>,
+        make: impl FnOnce(&mut Session) -> Result<RequestId, CommandError>,
     ) -> Result<Reply, Error> {
         self.check_session()?;
         let id = make(&mut self.session)?;
@@ -260,10 +262,15 @@ impl<S: Stream> Connection<S> {
     }
 
     /// Tells of a session that has ended since it was last used.
-    fn check_open(&mut self) -> Result<(), Error> {
+    pub(crate) fn check_open(&mut self) -> Result<(), Error> {
         while self.poll()? {}
         self.inbox.clear();
         Ok(())
+    }
+
+    /// Why a request cannot be made: the end of the session, if that is why.
+    pub(crate) fn explain(&mut self, error: CommandError) -> Error {
+        self.check_open().err().unwrap_or(Error::Command(error))
     }
 
     /// Moves one event into the inbox, if there is one.
@@ -314,7 +321,7 @@ impl<S: Stream> Connection<S> {
     }
 }
 
-/// Shows the session, which shows no octets.
+/// Shows the session, which shows no content.
 impl<S: Stream> fmt::Debug for Connection<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")

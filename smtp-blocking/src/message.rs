@@ -56,7 +56,11 @@ impl<'a, S: Stream> Message<'a, S> {
                 phase: Phase::Mail,
                 reply,
             }),
-            Err(outcome) => Err(Error::NotSent(outcome)),
+            // It cannot be sent, or could not because the session has ended.
+            Err(outcome) => {
+                connection.check_open()?;
+                Err(Error::NotSent(outcome))
+            }
         }
     }
 
@@ -66,7 +70,8 @@ impl<'a, S: Stream> Message<'a, S> {
     /// # Errors
     /// [`Error`] if there is no answer.
     pub fn rcpt(&mut self, recipient: impl Into<Recipient>) -> Result<Reply, Error> {
-        let added = self.connection.session.rcpt(recipient)?;
+        let added = self.connection.session.rcpt(recipient);
+        let added = added.map_err(|error| self.connection.explain(error))?;
         self.connection.wait_for(|event| match event {
             Event::Recipient { index, reply, .. } if *index == added => Some(reply.clone()),
             _ => None,
@@ -80,7 +85,8 @@ impl<'a, S: Stream> Message<'a, S> {
     /// # Errors
     /// [`Error`] if there is no recipient, or the session has ended.
     pub fn content(self) -> Result<ContentWriter<'a, S>, Error> {
-        self.connection.session.data()?;
+        let asked = self.connection.session.data();
+        asked.map_err(|error| self.connection.explain(error))?;
         let id = self.id;
         let finished = self.connection.wait_for(|event| match event {
             Event::BodyWanted { .. } => Some(None),

@@ -108,7 +108,8 @@ impl Server {
         self
     }
 
-    /// How long content may go on coming in after a shutdown was asked for.
+    /// How long content may go on coming in after a shutdown was asked for;
+    /// [`Duration::MAX`] is for ever.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -192,15 +193,15 @@ impl Server {
                 // dropped, too.
                 let _place = place;
                 let mut service = service;
-                let mut end = None;
+                let mut asked = None;
                 // A session fails only by a mistake of this crate.
                 let _ = stream.set_nodelay(true);
                 let _ = serve_until(stream, session, &mut service, || {
                     if !shared.is_shutting_down() {
                         return Continue::Yes;
                     }
-                    let end = *end.get_or_insert_with(|| Instant::now() + grace);
-                    if Instant::now() < end {
+                    let asked = *asked.get_or_insert_with(Instant::now);
+                    if asked.elapsed() < grace {
                         Continue::NoMore
                     } else {
                         Continue::Stop

@@ -566,7 +566,7 @@ fn c_307_a_421_ends_a_message_in_stages() {
         let error = message.rcpt(mailbox("bob@example.net")).unwrap_err();
         assert_eq!(session_error(error).kind(), &ErrorKind::Closing);
         let error = message.rcpt(mailbox("bob@example.net")).unwrap_err();
-        assert!(matches!(error, Error::Command(CommandError::NoTransaction)));
+        assert_eq!(session_error(error).kind(), &ErrorKind::Closing);
         let error = session_error(connection.noop().unwrap_err());
         assert_eq!(error.kind(), &ErrorKind::Closing);
         peer.join();
@@ -743,5 +743,43 @@ fn m04_content_is_given_or_written_and_not_both() {
         assert!(matches!(error, Error::NoContent));
         assert!(connection.send(given()).unwrap().is_complete());
         connection.quit().unwrap();
+    });
+}
+
+/// A server that ends the session at any stage: the error says that it has
+/// ended, not that the request was a wrong one.
+#[test]
+fn m04_the_end_of_the_session_is_told_in_every_stage() {
+    bounded(|| {
+        for stage in 0..3 {
+            let peer = Peer::new(move |mut talk| {
+                talk.hello(&[]);
+                let answers = ["MAIL", "RCPT", "DATA"];
+                for (index, command) in answers.into_iter().enumerate() {
+                    if index == stage {
+                        talk.turn(command, "421 bye");
+                        return;
+                    }
+                    talk.turn(command, "250 ok");
+                }
+            });
+            let mut connection = peer.open(config()).unwrap();
+            let sender = smtp_proto::client::Transaction::new(mailbox("alice@example.org"));
+            let error = connection.begin(sender).and_then(|mut message| {
+                message.rcpt(mailbox("bob@example.net"))?;
+                message.content()?.finish()
+            });
+            match error {
+                Err(error) => {
+                    assert!(matches!(error, Error::Session { .. }), "{stage}: {error:?}");
+                    assert!(!error.is_harmless() && error.phase().is_some());
+                }
+                Ok(outcome) => {
+                    assert_eq!(stage, 2);
+                    assert!(matches!(outcome.fate(), Fate::NotSent(NotSent::Session(_))));
+                }
+            }
+            assert!(!connection.noop().unwrap_err().is_harmless());
+        }
     });
 }

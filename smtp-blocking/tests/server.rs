@@ -796,6 +796,21 @@ fn s_009_what_has_not_ended_when_the_grace_has_passed_is_cut() {
 }
 
 #[test]
+fn s_009_a_grace_without_end_lets_the_message_end() {
+    bounded(|| {
+        let serving = Serving::start(mx(), local().grace(Duration::MAX), YES);
+        let mut talk = greeted(&serving);
+        envelope(&mut talk);
+        serving.shutdown.shutdown();
+        talk.say("hi\r\n.\r\n");
+        talk.expect("250 ");
+        talk.expect("421 ");
+        drop(talk);
+        serving.ended();
+    });
+}
+
+#[test]
 fn s_009_nobody_is_kept_waiting_in_the_queue_of_a_server_that_ends() {
     bounded(|| {
         let serving = Serving::new(YES);

@@ -93,7 +93,7 @@ impl Config {
     }
 
     /// The longest line of content, in octets without its CRLF; `None` for any.
-    /// Longer lines than [`MAX_LINE`](Self::DEFAULT_MAX_LINE) are refused by some
+    /// Longer lines than [`DEFAULT_MAX_LINE`](Self::DEFAULT_MAX_LINE) are refused by some
     /// servers, and cut by others. Lines are never folded here, since that
     /// would break signatures.
     #[must_use]

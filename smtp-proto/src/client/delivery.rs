@@ -32,7 +32,7 @@ pub(super) struct Delivery {
     asked: usize,
     /// How many were accepted, and wait for the content.
     accepted: usize,
-    /// How much more text of replies to RCPT is kept.
+    /// How much more text of replies is kept.
     text_room: usize,
     data_sent: bool,
     /// The reply that said that no more recipients fit.
@@ -325,7 +325,8 @@ impl Delivery {
     /// The content was accepted. Whether a further transaction is to begin, for
     /// recipients that were put off.
     pub(super) fn accept(&mut self, reply: &Reply) -> bool {
-        self.end_accepted(&Fate::Accepted(reply.clone()));
+        let reply = self.within_room(reply.clone());
+        self.end_accepted(&Fate::Accepted(reply));
         let put_off = |p: &Progress| matches!(p, Progress::PutOff | Progress::Waiting);
         if !self.progress.iter().any(put_off) {
             return false;

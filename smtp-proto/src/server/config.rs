@@ -57,7 +57,7 @@ impl Config {
     pub const MIN_MAX_COMMAND_LINE: usize = 512;
     /// The default limit on erroneous commands in a session.
     pub const DEFAULT_MAX_ERRORS: usize = 20;
-    /// The default limit on recipients refused in a session.
+    /// The default limit on recipients, users and lists refused in a session.
     pub const DEFAULT_MAX_REFUSED_RECIPIENTS: usize = 100;
 
     /// A server of this name, with the defaults.
@@ -129,8 +129,9 @@ impl Config {
         self
     }
 
-    /// How many recipients the application may refuse in a session. The next
-    /// refusal becomes a 421: this client is trying out addresses.
+    /// How many recipients the application may refuse in a session, and users and
+    /// lists that VRFY and EXPN ask about. The next refusal becomes a 421: this
+    /// client is trying out addresses.
     #[must_use]
     pub fn max_refused_recipients(mut self, recipients: usize) -> Self {
         self.max_refused_recipients = recipients;

@@ -281,7 +281,7 @@ impl<'a> Verify<'a> {
         self.dialogue.answer(&reply::AMBIGUOUS.saying(&text));
     }
 
-    /// 4yz or 5yz: it is nobody.
+    /// 4yz or 5yz: it is nobody. Counts as a refused recipient.
     pub fn reject(self, rejection: &Rejection) {
         self.dialogue.refuse_address(rejection);
     }
@@ -308,7 +308,8 @@ impl<'a> Expand<'a> {
         self.dialogue.answer(&reply::EXPANDED.saying(&text));
     }
 
-    /// 4yz or 5yz: there is no such list, or it is nobody's business.
+    /// 4yz or 5yz: there is no such list, or it is nobody's business. Counts as a
+    /// refused recipient.
     pub fn reject(self, rejection: &Rejection) {
         self.dialogue.refuse_address(rejection);
     }

@@ -29,9 +29,10 @@ pub struct ReplyLimits {
     pub lines: usize,
     /// The most octets of one reply, line ends included. The default is 64 KiB.
     pub total: usize,
-    /// The most octets of text that a transaction keeps of the replies to its
-    /// recipients. Beyond that, a refusal is kept with its codes and without
-    /// its text: many recipients must not mean that many replies of
+    /// The most octets of text that what became of a message keeps of replies:
+    /// the refusals of its recipients, and the acceptances of its content where
+    /// that was sent more than once. Beyond that, a reply is kept with its codes
+    /// and without its text: many recipients must not mean that many replies of
     /// [`total`](Self::total). The default is 1 MiB.
     pub kept: usize,
 }
