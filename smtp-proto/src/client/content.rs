@@ -2,10 +2,9 @@
 
 use core::fmt;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use super::config::Config;
-use crate::wire::find_nul;
 
 /// What content a session takes; see the setters of [`Config`].
 #[derive(Clone, Debug)]
@@ -111,7 +110,7 @@ impl ContentCheck {
 
     fn scan(&mut self, chunk: &[u8], policy: &ContentPolicy) -> Result<(), ContentError> {
         if !policy.nul
-            && let Some(at) = find_nul(chunk)
+            && let Some(at) = memchr(0, chunk)
         {
             let offset = self.seen + at as u64;
             return Err(ContentError::Nul { offset });

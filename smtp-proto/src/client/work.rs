@@ -138,6 +138,9 @@ impl Session {
         let grouping = self.config.pipelining == Pipelining::WithinTransaction
             && self.capabilities.has(&Capability::Pipelining);
         let room = self.pipeline.room(&self.config, grouping);
+        if room == 0 {
+            return false;
+        }
         let Some(delivery) = &mut self.current else {
             return false;
         };

@@ -12,7 +12,7 @@ use core::{
     str::FromStr,
 };
 
-use super::{grammar, reply::Reply};
+use super::reply::Reply;
 
 /// One line of the reply to EHLO: a keyword, and what follows it.
 ///
@@ -285,11 +285,6 @@ impl FromIterator<Capability> for Capabilities {
             raw: None,
         }
     }
-}
-
-/// Whether a text can be the keyword of an extension.
-pub(crate) fn is_keyword(text: &str) -> bool {
-    grammar::whole(grammar::keyword, text).is_some()
 }
 
 /// One line each.

@@ -331,7 +331,7 @@ impl RawCommand {
             return Err(CommandTextError::Character);
         }
         let raw = Self(line.to_owned());
-        if grammar::whole(grammar::keyword, raw.verb()).is_none() {
+        if !grammar::is_keyword(raw.verb()) {
             return Err(CommandTextError::Character);
         }
         Ok(raw)

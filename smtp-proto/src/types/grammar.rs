@@ -67,6 +67,11 @@ pub(crate) fn keyword(input: &str) -> Parsed<'_, &str> {
     .parse(input)
 }
 
+/// Whether all of a text is a keyword.
+pub(crate) fn is_keyword(text: &str) -> bool {
+    whole(keyword, text).is_some()
+}
+
 /// `Dot-string = Atom *("." Atom)`.
 pub(crate) fn dot_string(input: &str) -> Parsed<'_, &str> {
     recognize(separated_list1(char('.'), take_while1(is_atext))).parse(input)

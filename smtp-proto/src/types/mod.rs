@@ -16,11 +16,11 @@ mod path;
 mod reply;
 
 pub use address::{AddressError, LocalPart, Mailbox};
-pub(crate) use capability::is_keyword;
 pub use capability::{Capabilities, Capability};
 pub use command::{Argument, Command, CommandTextError, HelloName, RawCommand};
 pub(crate) use command::{MailLine, RcptLine};
 pub use domain::{AddressLiteral, Domain, DomainError, GeneralLiteral, Host};
+pub(crate) use grammar::is_keyword;
 pub use parameter::{BodyType, Parameter, ParameterError, Parameters};
 pub use path::{ForwardPath, ReversePath};
 pub use reply::{Class, EnhancedCode, Reply, ReplyCode, ReplyError};

@@ -66,7 +66,7 @@ impl Parameter {
     /// # Errors
     /// [`ParameterError::Syntax`] if one does not fit.
     pub fn new(keyword: &str, value: Option<&str>) -> Result<Self, ParameterError> {
-        let keyword_fits = grammar::whole(grammar::keyword, keyword).is_some();
+        let keyword_fits = grammar::is_keyword(keyword);
         let value_fits = value.is_none_or(|value| {
             !value.is_empty() && value.chars().all(grammar::is_esmtp_value_char)
         });

@@ -3,7 +3,7 @@
 //! Both are incremental and copy nothing: what comes out are slices of what
 //! went in, and marks between them.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
 /// Where in a line the last octet was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,10 +290,4 @@ impl Unstuffer {
             }
         }
     }
-}
-
-/// The first NUL, which MIME allows in binary content only (RFC 2045 section
-/// 2.7).
-pub(crate) fn find_nul(chunk: &[u8]) -> Option<usize> {
-    memchr(0, chunk)
 }

@@ -10,7 +10,6 @@ mod reply;
 mod xtext;
 
 pub use command::{CommandSyntaxError, encode_command, parse_command, parse_command_lenient};
-pub(crate) use dot::find_nul;
 pub use dot::{Stuffed, Stuffer, Unstuffed, Unstuffer};
 pub use line::{CommandFramer, Framed};
 pub use reply::{ReplyLimits, ReplyParseError, ReplyParser, encode_reply};
