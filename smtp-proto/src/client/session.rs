@@ -75,7 +75,7 @@ pub struct Session {
     pub(super) quitting: bool,
     pub(super) next_id: u64,
     pub(super) encoder: BodyEncoder,
-    /// How much of content that was given beforehand was encoded.
+    /// How much of the content was encoded.
     pub(super) fed: usize,
     /// A reply was odd enough not to use the session again.
     pub(super) tainted: bool,
