@@ -14,6 +14,7 @@ pub(crate) mod grammar;
 mod parameter;
 mod path;
 mod reply;
+mod secret;
 
 pub use address::{AddressError, LocalPart, Mailbox};
 pub use capability::{Capabilities, Capability};
@@ -24,3 +25,4 @@ pub(crate) use grammar::is_keyword;
 pub use parameter::{BodyType, Parameter, ParameterError, Parameters};
 pub use path::{ForwardPath, ReversePath};
 pub use reply::{Class, EnhancedCode, Reply, ReplyCode, ReplyError};
+pub use secret::Secret;
