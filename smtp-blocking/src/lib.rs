@@ -43,6 +43,6 @@ pub use content::ContentWriter;
 pub use error::Error;
 pub use message::Message;
 pub use server::{Server, Shutdown};
-pub use service::{Service, Verified, serve};
-pub use smtp_proto;
+pub use service::{Service, serve};
+pub use smtp_proto::{self, server::Verified};
 pub use stream::Stream;
