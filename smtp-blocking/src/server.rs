@@ -13,6 +13,7 @@ use std::{
 
 use smtp_proto::{
     self as proto,
+    driver::is_of_the_connection,
     server::{Config, Rejection, Session},
 };
 
@@ -273,13 +274,4 @@ fn refuse(stream: impl Stream, config: &Config) {
     let rejection = Rejection::too_many_connections();
     let mut session = Session::refusing(config.clone(), &rejection, proto::Instant::ORIGIN);
     Transport::new(stream).farewell(&mut session);
-}
-
-fn is_of_the_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted
-    )
 }
