@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`types`] | values, valid by construction: addresses, paths, replies, capabilities, commands |
 //! | [`wire`] | octets to values and back: framing, parsers, transparency |
+//! | [`sasl`] | authentication: the mechanisms, of both sides |
 //! | [`client`] | [`client::Session`], which sends messages |
 //! | [`server`] | [`server::Session`], which receives them |
 //! | [`driver`] | what drivers have in common |
@@ -84,6 +85,8 @@ extern crate std;
 mod buffer;
 pub mod client;
 pub mod driver;
+pub mod sasl;
+mod security;
 pub mod server;
 mod time;
 mod transcript;
@@ -91,5 +94,6 @@ pub mod types;
 pub mod wire;
 
 pub use buffer::Transmit;
+pub use security::{TlsInfo, TlsPolicy};
 pub use time::Instant;
 pub use transcript::Entry;
