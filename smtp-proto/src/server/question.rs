@@ -5,6 +5,7 @@ use alloc::{format, string::String};
 use super::{
     dialogue::Dialogue,
     envelope::{Envelope, Recipient},
+    exchange::Identity,
     received::{Date, Received},
     reply::{self, Rejection},
 };
@@ -14,6 +15,7 @@ use crate::types::{Argument, BodyType, ForwardPath, HelloName, Mailbox, Paramete
 #[derive(Debug)]
 pub(super) enum Asked {
     Hello { name: HelloName, extended: bool },
+    Authenticate,
     Mail(Envelope),
     Rcpt(Recipient),
     Data,
@@ -95,6 +97,12 @@ impl<'a> Mail<'a> {
         self.envelope.body()
     }
 
+    /// Who the client has proved to be, if it has.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<&Identity> {
+        self.dialogue.authenticated()
+    }
+
     /// 250: the transaction is open.
     pub fn accept(self) {
         self.dialogue.open(self.envelope);
@@ -134,6 +142,12 @@ impl<'a> Rcpt<'a> {
     #[must_use]
     pub fn envelope(&self) -> &Envelope {
         self.dialogue.envelope()
+    }
+
+    /// Who the client has proved to be, if it has.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<&Identity> {
+        self.dialogue.authenticated()
     }
 
     /// 250: one more recipient.
@@ -183,6 +197,12 @@ impl Data<'_> {
         self.dialogue.received(date)
     }
 
+    /// Who the client has proved to be, if it has.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<&Identity> {
+        self.dialogue.authenticated()
+    }
+
     /// 354: the content comes as [`Event::Content`](super::Event::Content).
     pub fn accept(self) {
         self.dialogue.await_content();
@@ -212,6 +232,12 @@ impl Message<'_> {
     #[must_use]
     pub fn envelope(&self) -> &Envelope {
         self.dialogue.envelope()
+    }
+
+    /// Who the client has proved to be, if it has.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<&Identity> {
+        self.dialogue.authenticated()
     }
 
     /// How many octets of content there were.
