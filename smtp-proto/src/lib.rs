@@ -12,6 +12,7 @@
 //! | [`sasl`] | authentication: the mechanisms, of both sides |
 //! | [`client`] | [`client::Session`], which sends messages |
 //! | [`server`] | [`server::Session`], which receives them |
+//! | [`driver`] | what drivers have in common |
 //!
 //! Who wants a ready-made connection takes an adapter: `smtp-blocking`, for
 //! programs without async, or `smtp-smol`. Who writes one needs a loop of
@@ -78,9 +79,12 @@
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 mod buffer;
 pub mod client;
+pub mod driver;
 pub mod sasl;
 mod security;
 pub mod server;

@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use core::fmt;
 
+use sync_wrapper::SyncWrapper;
+
 use crate::types::Reply;
 
 /// One entry of the dialogue.
@@ -12,8 +14,8 @@ use crate::types::Reply;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Entry<'a> {
-    /// A command line, without its CRLF. What `AUTH` carries, and all that the
-    /// client says in the exchange that follows it, is replaced by `***`.
+    /// A command line, without its CRLF. What `AUTH` carries is replaced by
+    /// `***`, and so are the responses that follow it.
     Command(&'a [u8]),
     /// A reply. The challenges of an exchange are replaced by `***`.
     Reply(&'a Reply),
@@ -47,39 +49,48 @@ impl fmt::Display for Entry<'_> {
 pub(crate) type Hook = Box<dyn FnMut(Entry<'_>) + Send>;
 
 /// The hook of a session, if it has one.
+///
+/// It is called only through `&mut`, so that a session can be looked at from
+/// several threads whatever the hook keeps. An asynchronous service that looks
+/// at a question needs that to be moved between threads.
 #[derive(Default)]
-pub(crate) struct Transcript(Option<Hook>);
+pub(crate) struct Transcript(Option<SyncWrapper<Hook>>);
 
 impl Transcript {
     pub(crate) fn set(&mut self, hook: Hook) {
-        self.0 = Some(hook);
+        self.0 = Some(SyncWrapper::new(hook));
     }
 
     pub(crate) fn command(&mut self, line: &[u8]) {
-        let Some(hook) = &mut self.0 else { return };
+        let Some(hook) = self.hook() else { return };
         match shown_of_auth(line) {
             Some(shown) => hook(Entry::Command(&[shown, b" ***"].concat())),
             None => hook(Entry::Command(line)),
         }
     }
 
-    /// A line that shows nothing of what it says.
-    pub(crate) fn hidden(&mut self) {
+    /// A response went by in an exchange of authentication, or its
+    /// cancellation.
+    pub(crate) fn response(&mut self, is_cancelled: bool) {
         if let Some(hook) = &mut self.0 {
-            hook(Entry::Command(b"***"));
+            hook.get_mut()(Entry::Command(if is_cancelled { b"*" } else { b"***" }));
         }
     }
 
     pub(crate) fn reply(&mut self, reply: &Reply) {
-        if let Some(hook) = &mut self.0 {
+        if let Some(hook) = self.hook() {
             hook(Entry::Reply(reply));
         }
     }
 
     pub(crate) fn content(&mut self, octets: u64) {
-        if let Some(hook) = &mut self.0 {
+        if let Some(hook) = self.hook() {
             hook(Entry::Content(octets));
         }
+    }
+
+    fn hook(&mut self) -> Option<&mut Hook> {
+        self.0.as_mut().map(SyncWrapper::get_mut)
     }
 }
 
@@ -111,6 +122,14 @@ impl fmt::Debug for Transcript {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sessions_can_be_moved_and_looked_at_between_threads() {
+        fn both<T: Send + Sync>() {}
+        both::<crate::client::Session>();
+        both::<crate::server::Session>();
+        both::<crate::server::Event<'_>>();
+    }
 
     #[test]
     fn s_159_what_auth_carries_is_masked() {

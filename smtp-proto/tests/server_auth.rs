@@ -12,7 +12,7 @@ use server_common::{Server, config, tls_info};
 use smtp_proto::{
     Instant, TlsPolicy,
     sasl::ServerMechanism,
-    server::{Authentication, Config, Date, Event, Session, State},
+    server::{Authentication, Config, Date, Envelope, Event, Session, State},
 };
 
 const HELLO: &str = "EHLO client.example.org";
@@ -529,7 +529,7 @@ fn s_157_auth_as_a_parameter_of_mail() {
         let line = format!("MAIL FROM:<alice@example.org> AUTH={value}");
         assert_eq!(server.code(&line), code, "{value}");
         let envelope = server.session.envelope();
-        let found = envelope.and_then(|envelope| envelope.submitter());
+        let found = envelope.and_then(Envelope::submitter);
         assert_eq!(
             found.map(|mailbox| mailbox.to_string()).as_deref(),
             submitter,

@@ -31,7 +31,8 @@ impl Credential {
     pub fn password(password: impl Into<Secret>) -> Self {
         Self {
             password: Some(password.into()),
-            ..Self::default()
+            #[cfg(feature = "digest")]
+            keys: Vec::new(),
         }
     }
 

@@ -246,7 +246,7 @@ pub(super) enum Next {
 }
 
 /// The server's half of a mechanism.
-pub(super) trait Half: fmt::Debug + Send {
+pub(super) trait Half: fmt::Debug + Send + Sync {
     /// Whether the client may speak first.
     fn takes_initial_response(&self) -> bool {
         true

@@ -208,6 +208,7 @@ proptest! {
         for mechanism in servable() {
             let plain = credentials(mechanism, "user", "pencil").authorization_identity("x");
             let carries = client(mechanism.name(), &plain, &context()).is_some();
+            let carries = carries && mechanism != ServerMechanism::OauthBearer;
             let plain = if carries { plain } else { credentials(mechanism, "user", "pencil") };
             let original = run(mechanism, &plain, "user", "pencil", &unchanged);
             let changed = core::cell::Cell::new(false);
@@ -220,8 +221,9 @@ proptest! {
                 message
             };
             let end = run(mechanism, &plain, "user", "pencil", &change);
-            // "Bearer" and the digits of CRAM-MD5 may be in any case.
-            let same = mask == 0x20 || !changed.get();
+            // "Bearer" and the digits of CRAM-MD5 may be in any case, and a
+            // header of OAUTHBEARER may begin with `y` too.
+            let same = [b' ', b'n' ^ b'y'].contains(&mask) || !changed.get();
             prop_assert!(same || end != original, "{}: {:?}", mechanism, end);
         }
     }
@@ -506,7 +508,7 @@ fn keys_of_scram_serve_what_they_can() {
 #[test]
 fn an_exchange_is_bound_to_its_connection() {
     for wanted in [ChannelBinding::Exporter, ChannelBinding::ServerEndPoint] {
-        let certificate = super::certificate::tests::certificate();
+        let certificate = certificate::tests::certificate();
         let here = tls().server_certificate(certificate.clone());
         let mut other = certificate;
         *other.last_mut().unwrap() ^= 1; // of its signature

@@ -184,9 +184,10 @@ impl Dialogue {
     /// Deals with a line of the client's within an exchange. Whatever it looks
     /// like, it is no command.
     pub(super) fn response(&mut self, line: &[u8]) -> Option<Asked> {
-        self.transcript.hidden();
+        let is_cancelled = line == b"*";
+        self.transcript.response(is_cancelled);
         self.count_command();
-        if line == b"*" {
+        if is_cancelled {
             self.give_up(&reply::CANCELLED.reply());
             return None;
         }
