@@ -12,6 +12,7 @@
 //! | [`sasl`] | authentication: the mechanisms, of both sides |
 //! | [`client`] | [`client::Session`], which sends messages |
 //! | [`server`] | [`server::Session`], which receives them |
+//! | `tls` | with the feature `rustls`: certificates, and errors of the handshake, for drivers |
 //!
 //! Who wants a ready-made connection takes an adapter: `smtp-blocking`, for
 //! programs without async, or `smtp-smol`. Who writes one needs a loop of
@@ -78,18 +79,24 @@
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
+#[cfg(feature = "rustls")]
+extern crate std; // for `tls` alone
 
 mod buffer;
 pub mod client;
+mod failure;
 pub mod sasl;
 mod security;
 pub mod server;
 mod time;
+#[cfg(feature = "rustls")]
+pub mod tls;
 mod transcript;
 pub mod types;
 pub mod wire;
 
 pub use buffer::Transmit;
+pub use failure::TlsFailure;
 pub use security::{TlsInfo, TlsPolicy};
 pub use time::Instant;
 pub use transcript::Entry;
