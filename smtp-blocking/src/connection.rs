@@ -4,9 +4,7 @@ use std::{collections::VecDeque, fmt, io, net::TcpStream};
 
 use smtp_proto::{
     Entry, Instant,
-    client::{
-        CommandError, Config, Event, Outcome, RequestId, Session, Transaction, TransactionId,
-    },
+    client::{CommandError, Config, Event, Outcome, RequestId, Session, Transaction},
     types::{Argument, Capabilities, RawCommand, Reply},
 };
 
@@ -113,7 +111,7 @@ impl<S: Stream> Connection<S> {
         }
         self.check_session()?;
         let id = self.session.send(transaction)?;
-        self.wait_for(|event| outcome_of(id, event))
+        self.wait_for(|event| event.outcome_of(id))
     }
 
     /// Sends a message whose content `write` writes when the server wants it:
@@ -135,11 +133,8 @@ impl<S: Stream> Connection<S> {
         self.check_session()?;
         let id = self.session.send(transaction)?;
         loop {
-            let wanted = self.wait_for(|event| match event {
-                Event::BodyWanted { .. } => Some(None),
-                event => outcome_of(id, event).map(Some),
-            })?;
-            if let Some(outcome) = wanted {
+            let wanted = self.wait_for(|event| event.wants_body_of(id))?;
+            if let Err(outcome) = wanted {
                 return Ok(outcome);
             }
             let mut writer = ContentWriter::new(self, id);
@@ -248,10 +243,7 @@ impl<S: Stream> Connection<S> {
     ) -> Result<Reply, Error> {
         self.check_session()?;
         let id = make(&mut self.session)?;
-        self.wait_for(|event| match event {
-            Event::Reply { request, reply } if *request == id => Some(reply.clone()),
-            _ => None,
-        })
+        self.wait_for(|event| event.reply_to(id))
     }
 
     /// Abandons what was left in stages, and tells of a session that has ended.
@@ -297,7 +289,7 @@ impl<S: Stream> Connection<S> {
     /// Waits for an event of which `take` makes something. Others are dropped.
     pub(crate) fn wait_for<T>(
         &mut self,
-        mut take: impl FnMut(&Event) -> Option<T>,
+        mut take: impl FnMut(Event) -> Option<T>,
     ) -> Result<T, Error> {
         loop {
             if let Some(taken) = self.take(&mut take) {
@@ -311,9 +303,9 @@ impl<S: Stream> Connection<S> {
 
     /// Looks through the inbox for an event of which `take` makes something.
     /// Those before it are dropped.
-    pub(crate) fn take<T>(&mut self, mut take: impl FnMut(&Event) -> Option<T>) -> Option<T> {
+    pub(crate) fn take<T>(&mut self, mut take: impl FnMut(Event) -> Option<T>) -> Option<T> {
         while let Some(event) = self.inbox.pop_front() {
-            if let Some(taken) = take(&event) {
+            if let Some(taken) = take(event) {
                 return Some(taken);
             }
         }
@@ -327,16 +319,5 @@ impl<S: Stream> fmt::Debug for Connection<S> {
         f.debug_struct("Connection")
             .field("session", &self.session)
             .finish_non_exhaustive()
-    }
-}
-
-/// The outcome of a transaction, if the event has it.
-pub(crate) fn outcome_of(id: TransactionId, event: &Event) -> Option<Outcome> {
-    match event {
-        Event::Finished {
-            transaction,
-            outcome,
-        } if *transaction == id => Some(outcome.clone()),
-        _ => None,
     }
 }

@@ -9,10 +9,7 @@ use std::{
 use bytes::BytesMut;
 use smtp_proto::client::{ContentError, Outcome, TransactionId};
 
-use crate::{
-    Error, Stream,
-    connection::{Connection, outcome_of},
-};
+use crate::{Error, Stream, connection::Connection};
 
 /// How much is gathered before it is handed to the session, in octets.
 const CHUNK_LEN: usize = 32 * 1024;
@@ -113,7 +110,7 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
             return Ok(outcome);
         }
         let id = self.id;
-        self.connection.wait_for(|event| outcome_of(id, event))
+        self.connection.wait_for(|event| event.outcome_of(id))
     }
 
     /// Ends the content, which goes out with the next step: a short one in one
@@ -166,7 +163,7 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
                 return Err(io::Error::new(io::ErrorKind::BrokenPipe, error));
             }
         }
-        if let Some(outcome) = self.connection.take(|event| outcome_of(id, event)) {
+        if let Some(outcome) = self.connection.take(|event| event.outcome_of(id)) {
             self.gathered.clear();
             self.state = State::Unwanted(outcome);
         }

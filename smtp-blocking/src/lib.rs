@@ -30,19 +30,21 @@
 mod connect;
 mod connection;
 mod content;
-mod error;
 mod message;
 mod server;
 mod service;
 mod stream;
 mod transport;
 
-pub use connect::{Addresses, CONNECT_TIMEOUT, ConnectError, connect};
+pub use connect::{Addresses, CONNECT_TIMEOUT, connect};
 pub use connection::Connection;
 pub use content::ContentWriter;
-pub use error::Error;
 pub use message::Message;
 pub use server::{Server, Shutdown};
-pub use service::{Service, Verified, serve};
-pub use smtp_proto;
+pub use service::{Service, serve};
+pub use smtp_proto::{
+    self,
+    driver::{ConnectError, Error},
+    server::Verified,
+};
 pub use stream::Stream;

@@ -1,15 +1,11 @@
 //! A message in stages.
 
 use smtp_proto::{
-    client::{Event, Phase, Recipient, TransactionId},
+    client::{Phase, Recipient, TransactionId},
     types::Reply,
 };
 
-use crate::{
-    Error, Stream,
-    connection::{Connection, outcome_of},
-    content::ContentWriter,
-};
+use crate::{Error, Stream, connection::Connection, content::ContentWriter};
 
 /// A message whose sender the server has accepted: add recipients, then write
 /// the content.
@@ -46,10 +42,7 @@ impl<'a, S: Stream> Message<'a, S> {
         connection: &'a mut Connection<S>,
         id: TransactionId,
     ) -> Result<Self, Error> {
-        let answer = connection.wait_for(|event| match event {
-            Event::Sender { reply, .. } => Some(Ok(reply.clone())),
-            event => outcome_of(id, event).map(Err),
-        })?;
+        let answer = connection.wait_for(|event| event.sender_of(id))?;
         match answer {
             Ok(reply) if reply.code().is_positive() => Ok(Self { connection, id }),
             Ok(reply) => Err(Error::Refused {
@@ -72,10 +65,9 @@ impl<'a, S: Stream> Message<'a, S> {
     pub fn rcpt(&mut self, recipient: impl Into<Recipient>) -> Result<Reply, Error> {
         let added = self.connection.session.rcpt(recipient);
         let added = added.map_err(|error| self.connection.explain(error))?;
-        self.connection.wait_for(|event| match event {
-            Event::Recipient { index, reply, .. } if *index == added => Some(reply.clone()),
-            _ => None,
-        })
+        let id = self.id;
+        self.connection
+            .wait_for(|event| event.recipient_of(id, added))
     }
 
     /// Asks the server to take the content. If it does not, or if every
@@ -88,13 +80,10 @@ impl<'a, S: Stream> Message<'a, S> {
         let asked = self.connection.session.data();
         asked.map_err(|error| self.connection.explain(error))?;
         let id = self.id;
-        let finished = self.connection.wait_for(|event| match event {
-            Event::BodyWanted { .. } => Some(None),
-            event => outcome_of(id, event).map(Some),
-        })?;
-        Ok(match finished {
-            None => ContentWriter::new(self.connection, id),
-            Some(outcome) => ContentWriter::unwanted(self.connection, id, outcome),
+        let wanted = self.connection.wait_for(|event| event.wants_body_of(id))?;
+        Ok(match wanted {
+            Ok(()) => ContentWriter::new(self.connection, id),
+            Err(outcome) => ContentWriter::unwanted(self.connection, id, outcome),
         })
     }
 }

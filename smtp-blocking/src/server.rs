@@ -13,8 +13,8 @@ use std::{
 
 use smtp_proto::{
     self as proto,
+    driver::is_of_the_connection,
     server::{Config, Rejection, Session},
-    types::EnhancedCode,
 };
 
 use crate::{
@@ -271,19 +271,7 @@ impl Drop for Place {
 
 /// Tells a client that there are too many, without waiting for it.
 fn refuse(stream: impl Stream, config: &Config) {
-    let enhanced = EnhancedCode::new(4, 3, 2);
-    let rejection = Rejection::new(421, enhanced, "too many connections, try again later");
-    if let Ok(rejection) = rejection {
-        let mut session = Session::refusing(config.clone(), &rejection, proto::Instant::ORIGIN);
-        Transport::new(stream).farewell(&mut session);
-    }
-}
-
-fn is_of_the_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted
-    )
+    let rejection = Rejection::too_many_connections();
+    let mut session = Session::refusing(config.clone(), &rejection, proto::Instant::ORIGIN);
+    Transport::new(stream).farewell(&mut session);
 }

@@ -3,7 +3,7 @@
 use smtp_proto::{
     server::{
         Data, Discarded, Error, Event, Expand, Hello, Mail, Message, Rcpt, Rejection, Session,
-        Verify,
+        Verified, Verify,
     },
     types::Mailbox,
 };
@@ -55,7 +55,8 @@ pub trait Service {
     ///
     /// # Errors
     /// A refusal of the message, which the client hears at the end of the
-    /// content. No more of it is passed on: throw away what was stored.
+    /// content. No more of it is passed on, and nothing told of it: throw away
+    /// what was stored.
     fn content(&mut self, piece: &[u8]) -> Result<(), Rejection>;
 
     /// The content is complete. To return a text, such as the name of the
@@ -92,20 +93,6 @@ pub trait Service {
     }
 }
 
-/// What there is to say of a user whom a client asks about.
-///
-/// A value, and not a method of the question, since a question that is dropped
-/// without an answer would be asked again for ever.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verified {
-    /// It is this mailbox.
-    Mailbox(Mailbox),
-    /// Perhaps; a message would be taken.
-    Unknown,
-    /// It could be any of these.
-    Ambiguous(Vec<Mailbox>),
-}
-
 /// Serves one session, to its end. The session is one that began just now, at
 /// [`Instant::ORIGIN`](smtp_proto::Instant::ORIGIN).
 ///
@@ -135,7 +122,6 @@ pub(crate) fn serve_until<S: Stream>(
     mut ask: impl FnMut() -> Continue,
 ) -> Result<(), Error> {
     let mut transport = Transport::new(stream);
-    let mut refused = None;
     let mut stopping = false;
     service.start(&mut session);
     loop {
@@ -150,64 +136,55 @@ pub(crate) fn serve_until<S: Stream>(
             Continue::Stop => session.handle_write_closed(transport.now()),
         }
         while let Some(event) = session.poll_event()? {
-            match event {
-                Event::Closed => {
-                    transport.linger();
-                    return Ok(());
-                }
-                event => answer(event, service, &mut refused),
+            if let Event::Closed = event {
+                transport.linger();
+                return Ok(());
+            }
+            if let Some(rejection) = answer(event, service) {
+                session.refuse_content(rejection);
             }
         }
         transport.step(&mut session);
     }
 }
 
-/// Passes a question on, and the answer back. `refused` keeps the refusal of a
-/// message whose content is still coming.
-fn answer(event: Event<'_>, service: &mut impl Service, refused: &mut Option<Rejection>) {
+/// Passes a question on, and the answer back. Returns a refusal of the message
+/// whose content is coming in.
+fn answer(event: Event<'_>, service: &mut impl Service) -> Option<Rejection> {
     match event {
-        Event::Hello(hello) => match service.hello(&hello) {
-            Ok(()) => hello.accept(),
-            Err(rejection) => hello.reject(&rejection),
-        },
-        Event::Mail(mail) => match service.mail(&mail) {
-            Ok(()) => mail.accept(),
-            Err(rejection) => mail.reject(&rejection),
-        },
-        Event::Rcpt(rcpt) => match service.rcpt(&rcpt) {
-            Ok(()) => rcpt.accept(),
-            Err(rejection) => rcpt.reject(&rejection),
-        },
-        Event::Data(data) => match service.data(&data) {
-            Ok(()) => {
-                *refused = None;
-                data.accept();
-            }
-            Err(rejection) => data.reject(&rejection),
-        },
-        Event::Content(piece) if refused.is_none() => {
-            *refused = service.content(piece).err();
+        Event::Hello(hello) => {
+            let answer = service.hello(&hello);
+            hello.answer(answer);
         }
-        Event::Message(message) => match refused.take() {
-            Some(rejection) => message.reject(&rejection),
-            None => match service.message(&message) {
-                Ok(text) => message.accept_with(&text),
-                Err(rejection) => message.reject(&rejection),
-            },
-        },
-        Event::Verify(verify) => match service.verify(&verify) {
-            Ok(Verified::Mailbox(mailbox)) => verify.is(&mailbox),
-            Ok(Verified::Unknown) => verify.cannot_tell(),
-            Ok(Verified::Ambiguous(candidates)) => verify.ambiguous(&candidates),
-            Err(rejection) => verify.reject(&rejection),
-        },
-        Event::Expand(expand) => match service.expand(&expand) {
-            Ok(members) => expand.members(&members),
-            Err(rejection) => expand.reject(&rejection),
-        },
+        Event::Mail(mail) => {
+            let answer = service.mail(&mail);
+            mail.answer(answer);
+        }
+        Event::Rcpt(rcpt) => {
+            let answer = service.rcpt(&rcpt);
+            rcpt.answer(answer);
+        }
+        Event::Data(data) => {
+            let answer = service.data(&data);
+            data.answer(answer);
+        }
+        Event::Content(piece) => return service.content(piece).err(),
+        Event::Message(message) => {
+            let answer = service.message(&message);
+            message.answer(answer);
+        }
+        Event::Verify(verify) => {
+            let answer = service.verify(&verify);
+            verify.answer(answer);
+        }
+        Event::Expand(expand) => {
+            let answer = service.expand(&expand);
+            expand.answer(answer);
+        }
         Event::Discarded(why) => service.discarded(why),
-        // Content of a message that was refused; `Closed`, which was dealt with;
-        // and no question is asked that is not configured.
+        // `Closed`, which was dealt with; and no question is asked that is not
+        // configured.
         _ => {}
     }
+    None
 }

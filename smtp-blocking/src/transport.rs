@@ -5,15 +5,15 @@ use std::{
     time::Duration,
 };
 
-use smtp_proto::{Instant, Transmit, client, server};
+use smtp_proto::{
+    Instant,
+    driver::{Machine, SLICES, fill},
+};
 
 use crate::Stream;
 
 /// How much is read at once, in octets.
 const READ_LEN: usize = 16 * 1024;
-
-/// How many slices are written at once.
-const SLICES: usize = 32;
 
 /// The longest that one read or write waits. A wait until a deadline is made of
 /// as many of these as it takes, so that the socket need not be told of each
@@ -29,48 +29,6 @@ const LINGER: Duration = Duration::from_secs(1);
 /// After this many octets were written without a read, one is tried: the peer
 /// may have had enough long ago.
 const LISTEN_EVERY: usize = 512 * 1024;
-
-/// What a driver needs of a session, of either side.
-pub(crate) trait Machine {
-    fn poll_transmit(&self) -> Option<Transmit<'_>>;
-    fn poll_timeout(&self) -> Option<Instant>;
-    fn handle_transmitted(&mut self, n: usize, now: Instant);
-    fn handle_input(&mut self, input: &[u8], now: Instant);
-    fn handle_timeout(&mut self, now: Instant);
-    fn handle_write_closed(&mut self, now: Instant);
-    fn wants_input(&self) -> bool;
-}
-
-macro_rules! machine {
-    ($session:ty, $wants_input:expr) => {
-        impl Machine for $session {
-            fn poll_transmit(&self) -> Option<Transmit<'_>> {
-                self.poll_transmit()
-            }
-            fn poll_timeout(&self) -> Option<Instant> {
-                self.poll_timeout()
-            }
-            fn handle_transmitted(&mut self, n: usize, now: Instant) {
-                self.handle_transmitted(n, now);
-            }
-            fn handle_input(&mut self, input: &[u8], now: Instant) {
-                self.handle_input(input, now);
-            }
-            fn handle_timeout(&mut self, now: Instant) {
-                self.handle_timeout(now);
-            }
-            fn handle_write_closed(&mut self, now: Instant) {
-                self.handle_write_closed(now);
-            }
-            fn wants_input(&self) -> bool {
-                $wants_input(self)
-            }
-        }
-    };
-}
-
-machine!(client::Session, |_: &Self| true);
-machine!(server::Session, server::Session::wants_input);
 
 /// What came of a write.
 enum Taken {
@@ -175,12 +133,7 @@ impl<S: Stream> Transport<S> {
             return Taken::Nothing;
         };
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let mut used = 0;
-        for (to, from) in slices.iter_mut().zip(out.slices()) {
-            *to = IoSlice::new(from);
-            used += 1;
-        }
-        let slices = slices.get(..used).unwrap_or_default();
+        let slices = fill(&mut slices, out);
         let limit = Some(left.clamp(GLANCE, PATIENCE));
         let written = match self.write_limit == limit {
             true => Ok(()),

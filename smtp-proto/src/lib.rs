@@ -12,6 +12,7 @@
 //! | [`sasl`] | authentication: the mechanisms, of both sides |
 //! | [`client`] | [`client::Session`], which sends messages |
 //! | [`server`] | [`server::Session`], which receives them |
+//! | [`driver`] | what drivers have in common |
 //! | `tls` | with the feature `rustls`: certificates, and errors of the handshake, for drivers |
 //!
 //! Who wants a ready-made connection takes an adapter: `smtp-blocking`, for
@@ -79,11 +80,12 @@
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
-#[cfg(feature = "rustls")]
-extern crate std; // for `tls` alone
+#[cfg(feature = "std")]
+extern crate std;
 
 mod buffer;
 pub mod client;
+pub mod driver;
 mod failure;
 pub mod sasl;
 mod security;

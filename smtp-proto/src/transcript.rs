@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use core::fmt;
 
+use sync_wrapper::SyncWrapper;
+
 use crate::types::Reply;
 
 /// One entry of the dialogue.
@@ -47,16 +49,20 @@ impl fmt::Display for Entry<'_> {
 pub(crate) type Hook = Box<dyn FnMut(Entry<'_>) + Send>;
 
 /// The hook of a session, if it has one.
+///
+/// It is called only through `&mut`, so that a session can be looked at from
+/// several threads whatever the hook keeps. An asynchronous service that looks
+/// at a question needs that to be moved between threads.
 #[derive(Default)]
-pub(crate) struct Transcript(Option<Hook>);
+pub(crate) struct Transcript(Option<SyncWrapper<Hook>>);
 
 impl Transcript {
     pub(crate) fn set(&mut self, hook: Hook) {
-        self.0 = Some(hook);
+        self.0 = Some(SyncWrapper::new(hook));
     }
 
     pub(crate) fn command(&mut self, line: &[u8]) {
-        let Some(hook) = &mut self.0 else { return };
+        let Some(hook) = self.hook() else { return };
         // `AUTH PLAIN secret`: the mechanism may be shown, no more.
         let mut words = line.split(|&b| b == b' ');
         let verb = words.next().unwrap_or_default();
@@ -72,15 +78,19 @@ impl Transcript {
     }
 
     pub(crate) fn reply(&mut self, reply: &Reply) {
-        if let Some(hook) = &mut self.0 {
+        if let Some(hook) = self.hook() {
             hook(Entry::Reply(reply));
         }
     }
 
     pub(crate) fn content(&mut self, octets: u64) {
-        if let Some(hook) = &mut self.0 {
+        if let Some(hook) = self.hook() {
             hook(Entry::Content(octets));
         }
+    }
+
+    fn hook(&mut self) -> Option<&mut Hook> {
+        self.0.as_mut().map(SyncWrapper::get_mut)
     }
 }
 
@@ -93,6 +103,14 @@ impl fmt::Debug for Transcript {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sessions_can_be_moved_and_looked_at_between_threads() {
+        fn both<T: Send + Sync>() {}
+        both::<crate::client::Session>();
+        both::<crate::server::Session>();
+        both::<crate::server::Event<'_>>();
+    }
 
     #[test]
     fn s_159_what_auth_carries_is_masked() {

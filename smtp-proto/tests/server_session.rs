@@ -117,7 +117,14 @@ impl Server {
     fn drive(&mut self) {
         loop {
             let mut left = self.hesitate;
-            while let Some(event) = self.session.poll_event().unwrap() {
+            loop {
+                let sender = self
+                    .session
+                    .envelope()
+                    .map(|open| open.reverse_path().to_string());
+                let Some(event) = self.session.poll_event().unwrap() else {
+                    break;
+                };
                 let is_question = !matches!(
                     event,
                     Event::Content(_) | Event::Discarded(_) | Event::Closed
@@ -127,7 +134,16 @@ impl Server {
                     continue;
                 }
                 left = self.hesitate;
-                answer(event, &mut self.seen);
+                match (&event, sender.as_deref()) {
+                    (Event::Content(_), Some("<virus@example.org>")) => {
+                        self.session.refuse_content(rejection(554, "5.7.1"));
+                    }
+                    (Event::Content(_), Some("<away@example.net>")) => {
+                        let rejection = Rejection::service_not_available();
+                        self.session.refuse_content(rejection);
+                    }
+                    _ => answer(event, &mut self.seen),
+                }
             }
             if !self.client_reads {
                 return;
@@ -1076,6 +1092,65 @@ fn s_079_s_080_too_much_is_read_to_the_end_and_refused() {
     }
     assert!(server.is_closed());
     assert_eq!(brief(replies(&server.output).last().unwrap()), "552 5.3.4");
+}
+
+#[test]
+fn s_072_content_refused_in_the_middle_is_answered_at_its_end() {
+    let virus = DATA.replace("alice", "virus");
+    let next = DATA.split_once("\r\n").unwrap().1;
+    let input = format!("{virus}bad\r\nworse\r\n.\r\n{next}good\r\n.\r\n");
+    let (codes, seen) = every_way(&config(), input);
+    assert_eq!(codes[5], "554 5.7.1");
+    assert_eq!(codes.last().unwrap(), "250 2.0.0");
+    assert_eq!(seen.iter().filter(|&seen| *seen == Seen::Data).count(), 2);
+    assert_eq!(
+        seen[4..7],
+        [
+            Seen::Mail("<alice@example.org>".into()),
+            Seen::Rcpt("<bob@example.net>".into()),
+            Seen::Data
+        ]
+    );
+    assert_eq!(
+        seen[7..],
+        [content(b"good\r\n"), message(&["<bob@example.net>"])]
+    );
+
+    // Whatever else happens, nothing more is told of it.
+    let limited = config().max_message_size(Some(100));
+    for end in ["\nlone\r\n.\r\nNOOP\r\n", &"x".repeat(200), "QUIT\r\n"] {
+        let mut server = Server::new(limited.clone());
+        server.send(&virus);
+        server.send("bad\r\n");
+        assert!(server.session.envelope().is_none());
+        server.send(end);
+        server.end();
+        assert_eq!(server.seen[3..], [Seen::Data, Seen::Closed], "{end:?}");
+    }
+
+    let mut server = Server::new(limited);
+    server.send(DATA.replace("alice@example.org", "away@example.net"));
+    assert_eq!(brief(&server.ask("x\r\n.")), "421 4.3.2");
+    assert!(server.is_closed());
+}
+
+#[test]
+fn s_079_refused_content_does_not_go_on_for_ever() {
+    for rest in [&b"x"[..], b"\n"] {
+        let mut server = Server::new(config().max_message_size(Some(100)));
+        server.send(DATA.replace("alice", "virus") + "bad\r\n");
+        let megabytes = (1..10).take_while(|_| {
+            server.send(rest.repeat(1024 * 1024));
+            !server.is_closed()
+        });
+        assert_eq!(megabytes.count(), 1, "{rest:?}");
+        assert_eq!(brief(replies(&server.output).last().unwrap()), "554 5.7.1");
+    }
+    // It is for content that comes in, and nothing else.
+    let mut server = Server::new(config());
+    server.session.refuse_content(Rejection::policy());
+    server.send(DATA);
+    assert_eq!(brief(&server.ask("x\r\n.")), "250 2.0.0");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! what to send, [`Event`] what it has to say, [`Outcome`] what became of a
 //! message.
 
+mod answer;
 mod body;
 mod config;
 mod content;

@@ -3,9 +3,12 @@
 use super::{
     config::{Config, LoneLineEndings},
     event::Discarded,
-    reply::{self, Fixed},
+    reply::{self, Rejection},
 };
-use crate::wire::{Unstuffed, Unstuffer};
+use crate::{
+    types::Reply,
+    wire::{Unstuffed, Unstuffer},
+};
 
 /// How much more than the largest message is read, in octets, of content that
 /// was found at fault. Clients do not listen before the end; but there has to
@@ -20,32 +23,36 @@ pub(super) enum Piece {
     /// Octets that take part in the content without being in the input.
     Made(&'static [u8]),
     /// The content is at fault. What follows of it is read and thrown away.
-    Fault(Fault),
+    Fault(Discarded),
     /// The end of the content.
     End,
     /// Content at fault goes on and on: time to leave.
-    Endless(Fault),
+    Endless,
 }
 
-/// Why content is refused whatever the application thinks of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why content is refused before its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     TooLarge,
     LoneLineEnd,
+    /// The application wants no more of it.
+    Refused(Rejection),
 }
 
 impl Fault {
-    pub(super) const fn reply(self) -> Fixed {
+    pub(super) fn reply(&self) -> Reply {
         match self {
-            Self::TooLarge => reply::TOO_LARGE,
-            Self::LoneLineEnd => reply::LONE_LINE_END,
+            Self::TooLarge => reply::TOO_LARGE.reply(),
+            Self::LoneLineEnd => reply::LONE_LINE_END.reply(),
+            Self::Refused(rejection) => rejection.reply(),
         }
     }
 
-    pub(super) const fn discarded(self) -> Discarded {
+    /// Whether the session ends with the reply.
+    pub(super) const fn closes(&self) -> bool {
         match self {
-            Self::TooLarge => Discarded::TooLarge,
-            Self::LoneLineEnd => Discarded::LoneLineEnd,
+            Self::TooLarge | Self::LoneLineEnd => false,
+            Self::Refused(rejection) => rejection.closes(),
         }
     }
 }
@@ -86,8 +93,13 @@ impl Content {
     }
 
     /// What is wrong with it.
-    pub(super) const fn fault(&self) -> Option<Fault> {
-        self.fault
+    pub(super) const fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
+    }
+
+    /// Finds fault with it for the application.
+    pub(super) fn refuse(&mut self, rejection: Rejection) {
+        self.fault.get_or_insert(Fault::Refused(rejection));
     }
 
     /// Reads `input` up to the next piece. Returns how many octets to drop from
@@ -134,7 +146,7 @@ impl Content {
         match self.lone_line_endings {
             LoneLineEndings::Refuse => {
                 self.fault = Some(Fault::LoneLineEnd);
-                Some(Piece::Fault(Fault::LoneLineEnd))
+                Some(Piece::Fault(Discarded::LoneLineEnd))
             }
             LoneLineEndings::Repair => self
                 .count(missing.len())
@@ -146,13 +158,13 @@ impl Content {
     /// what to do instead.
     fn count(&mut self, more: usize) -> Option<Option<Piece>> {
         self.octets = self.octets.saturating_add(more as u64);
-        if let Some(fault) = self.fault {
+        if self.fault.is_some() {
             self.excess = self.excess.saturating_add(more as u64);
-            return Some((self.excess > self.max_excess).then_some(Piece::Endless(fault)));
+            return Some((self.excess > self.max_excess).then_some(Piece::Endless));
         }
         if self.max_octets.is_some_and(|max| self.octets > max) {
             self.fault = Some(Fault::TooLarge);
-            return Some(Some(Piece::Fault(Fault::TooLarge)));
+            return Some(Some(Piece::Fault(Discarded::TooLarge)));
         }
         None
     }
@@ -185,14 +197,14 @@ mod tests {
                     }
                     Some(Piece::Made(made)) => out.extend_from_slice(made),
                     Some(Piece::Fault(_)) => {}
-                    Some(Piece::End | Piece::Endless(_)) => {
-                        return (out, content.fault(), Some(at));
+                    Some(Piece::End | Piece::Endless) => {
+                        return (out, content.fault().cloned(), Some(at));
                     }
                 }
             }
             assert_eq!(at, end);
         }
-        (out, content.fault(), None)
+        (out, content.fault().cloned(), None)
     }
 
     #[test]
@@ -259,7 +271,7 @@ mod tests {
         let mut content = Content::new(&config);
         let block = [b'x'; 1000];
         let mut total = 0;
-        while !matches!(content.next(&block), (_, Some(Piece::Endless(_)))) {
+        while !matches!(content.next(&block), (_, Some(Piece::Endless))) {
             total += 1000;
             assert!(total < 2 * MAX_EXCESS);
         }

@@ -183,6 +183,11 @@ impl Dialogue {
         }
     }
 
+    /// The application has thrown the transaction away.
+    pub(super) fn forget(&mut self) {
+        self.is_open = false;
+    }
+
     /// The content is complete, and its fate is `reply`.
     pub(super) fn end_content(&mut self, reply: &Reply) {
         self.reply(reply);

@@ -75,7 +75,7 @@ pub use config::{Config, LoneLineEndings, Timeouts};
 pub use envelope::{Envelope, Recipient};
 pub use error::{ConfigError, Error};
 pub use event::{Discarded, Event};
-pub use question::{Data, Expand, Hello, Mail, Message, Rcpt, Verify};
+pub use question::{Data, Expand, Hello, Mail, Message, Rcpt, Verified, Verify};
 pub use received::{Date, Received, ReturnPath};
 pub use reply::Rejection;
 pub use session::Session;

@@ -1,6 +1,6 @@
 //! The questions of a session, each with the answers that there are to it.
 
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 
 use super::{
     dialogue::Dialogue,
@@ -57,6 +57,14 @@ impl<'a> Hello<'a> {
     pub fn reject(self, rejection: &Rejection) {
         self.dialogue.refuse(rejection);
     }
+
+    /// One or the other.
+    pub fn answer(self, answer: Result<(), Rejection>) {
+        match answer {
+            Ok(()) => self.accept(),
+            Err(rejection) => self.reject(&rejection),
+        }
+    }
 }
 
 /// The client wants to begin a transaction.
@@ -103,6 +111,14 @@ impl<'a> Mail<'a> {
     /// 4yz or 5yz: there is none.
     pub fn reject(self, rejection: &Rejection) {
         self.dialogue.refuse(rejection);
+    }
+
+    /// One or the other.
+    pub fn answer(self, answer: Result<(), Rejection>) {
+        match answer {
+            Ok(()) => self.accept(),
+            Err(rejection) => self.reject(&rejection),
+        }
     }
 }
 
@@ -161,6 +177,14 @@ impl<'a> Rcpt<'a> {
     pub fn reject(self, rejection: &Rejection) {
         self.dialogue.refuse_address(rejection);
     }
+
+    /// One or the other.
+    pub fn answer(self, answer: Result<(), Rejection>) {
+        match answer {
+            Ok(()) => self.accept(),
+            Err(rejection) => self.reject(&rejection),
+        }
+    }
 }
 
 /// The client wants to send the content. There is at least one recipient.
@@ -191,6 +215,14 @@ impl Data<'_> {
     /// 4yz or 5yz: the client does not send it. The transaction stays open.
     pub fn reject(self, rejection: &Rejection) {
         self.dialogue.refuse(rejection);
+    }
+
+    /// One or the other.
+    pub fn answer(self, answer: Result<(), Rejection>) {
+        match answer {
+            Ok(()) => self.accept(),
+            Err(rejection) => self.reject(&rejection),
+        }
     }
 }
 
@@ -243,6 +275,14 @@ impl Message<'_> {
         self.dialogue.conclude(&rejection.reply());
         self.dialogue.close_after(rejection);
     }
+
+    /// One or the other.
+    pub fn answer(self, answer: Result<impl AsRef<str>, Rejection>) {
+        match answer {
+            Ok(text) => self.accept_with(text.as_ref()),
+            Err(rejection) => self.reject(&rejection),
+        }
+    }
 }
 
 /// The client wants to know whether there is such a user.
@@ -285,6 +325,27 @@ impl<'a> Verify<'a> {
     pub fn reject(self, rejection: &Rejection) {
         self.dialogue.refuse_address(rejection);
     }
+
+    /// One of these.
+    pub fn answer(self, answer: Result<Verified, Rejection>) {
+        match answer {
+            Ok(Verified::Mailbox(mailbox)) => self.is(&mailbox),
+            Ok(Verified::Unknown) => self.cannot_tell(),
+            Ok(Verified::Ambiguous(candidates)) => self.ambiguous(&candidates),
+            Err(rejection) => self.reject(&rejection),
+        }
+    }
+}
+
+/// What there is to say of a user whom a client asks about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// It is this mailbox.
+    Mailbox(Mailbox),
+    /// Perhaps; a message would be taken.
+    Unknown,
+    /// It could be any of these.
+    Ambiguous(Vec<Mailbox>),
 }
 
 /// The client wants to know who is on a list.
@@ -312,6 +373,14 @@ impl<'a> Expand<'a> {
     /// refused recipient.
     pub fn reject(self, rejection: &Rejection) {
         self.dialogue.refuse_address(rejection);
+    }
+
+    /// One or the other.
+    pub fn answer(self, answer: Result<Vec<Mailbox>, Rejection>) {
+        match answer {
+            Ok(members) => self.members(&members),
+            Err(rejection) => self.reject(&rejection),
+        }
     }
 }
 

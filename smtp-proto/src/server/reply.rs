@@ -238,6 +238,13 @@ impl Rejection {
         Self::fixed(421, (4, 3, 2), "service not available")
     }
 
+    /// `421 4.3.2`: the server serves as many clients as it can; ends the
+    /// session.
+    #[must_use]
+    pub const fn too_many_connections() -> Self {
+        Self::fixed(421, (4, 3, 2), "too many connections, try again later")
+    }
+
     /// The code.
     #[must_use]
     pub const fn code(&self) -> ReplyCode {

@@ -121,6 +121,17 @@ impl Session {
         self.clock.tell(now, self.waits_for());
     }
 
+    /// Refuses the message whose content is coming in: no more
+    /// [`Event::Content`] comes of it, and its end is answered with `rejection`
+    /// instead of being asked about. Nothing is told of what becomes of it, as
+    /// after any refusal. Does nothing if no content is coming in.
+    pub fn refuse_content(&mut self, rejection: Rejection) {
+        if self.state() == State::Content && self.asked.is_none() {
+            self.dialogue.content.refuse(rejection);
+            self.dialogue.forget();
+        }
+    }
+
     /// Input has come; nothing at all is the end of it.
     ///
     /// May be called at any time. What comes while
@@ -347,21 +358,22 @@ impl Session {
             }
             Some(Piece::Received(length)) => Some(Some(Next::Received(length))),
             Some(Piece::Made(octets)) => Some(Some(Next::Made(octets))),
-            Some(Piece::Fault(fault)) => {
-                self.dialogue.discard(fault.discarded());
+            Some(Piece::Fault(why)) => {
+                self.dialogue.discard(why);
                 Some(None)
             }
-            Some(Piece::End) => {
+            Some(end @ (Piece::End | Piece::Endless)) => {
                 let octets = self.dialogue.content.octets();
                 self.dialogue.transcript.content(octets);
-                match self.dialogue.content.fault() {
-                    Some(fault) => self.dialogue.end_content(&fault.reply().reply()),
+                match self.dialogue.content.fault().cloned() {
+                    Some(fault) => {
+                        self.dialogue.end_content(&fault.reply());
+                        if fault.closes() || end == Piece::Endless {
+                            self.dialogue.move_on(Trigger::Abort, Discarded::Shutdown);
+                        }
+                    }
                     None => self.asked = Some(Asked::Message),
                 }
-                Some(None)
-            }
-            Some(Piece::Endless(fault)) => {
-                self.dialogue.abort(fault.reply(), fault.discarded());
                 Some(None)
             }
         }

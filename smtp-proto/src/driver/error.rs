@@ -1,15 +1,14 @@
-//! What can go wrong.
+//! What can go wrong with a connection.
 
 use std::{error, fmt, io};
 
-use smtp_proto::{
+use super::ConnectError;
+use crate::{
     client::{self, CommandError, Outcome, Phase},
     types::Reply,
 };
 
-use crate::ConnectError;
-
-/// Why something could not be done.
+/// Why a connection could not do something.
 ///
 /// That a message was refused is none of these: it is an
 /// [`Outcome`](client::Outcome).
@@ -38,8 +37,8 @@ pub enum Error {
     /// The server cannot have the message, so that nothing was sent. The outcome
     /// tells why.
     NotSent(Outcome),
-    /// [`Connection::send`](crate::Connection::send) was given a transaction
-    /// without content. The connection can be used as before.
+    /// A transaction without content was given to a method that does not ask
+    /// for it. The connection can be used as before.
     NoContent,
     /// A transaction that has content was given to a method that asks for it.
     /// The connection can be used as before.
