@@ -27,6 +27,7 @@
 //! gives it, and looking up a name and connecting have time limits of their
 //! own.
 
+mod channel;
 mod connect;
 mod connection;
 mod content;
@@ -34,6 +35,11 @@ mod message;
 mod server;
 mod service;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 mod transport;
 
 pub use connect::{Addresses, CONNECT_TIMEOUT, connect};
