@@ -1,18 +1,19 @@
 //! The send buffer, which both sides have.
 
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
 use core::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
+use zeroize::Zeroizing;
 
 /// A slice shorter than this is cheaper to copy than to keep.
 const GATHER_LEN: usize = 512;
 
 /// Octets on their way out: command lines and replies, which are written into
-/// the tail, and slices of content, which are kept as they are.
+/// the tail, and slices of content and secrets, which are kept as they are.
 #[derive(Default)]
 pub(crate) struct SendBuffer {
-    segments: VecDeque<Bytes>,
+    segments: VecDeque<Segment>,
     tail: BytesMut,
     /// Octets that were ever put in.
     queued: u64,
@@ -43,17 +44,31 @@ impl SendBuffer {
         self.queued += self.tail.len().saturating_sub(before) as u64;
     }
 
+    /// Appends a line that has a secret in it, given with its CRLF. It is wiped
+    /// once it was sent.
+    pub(crate) fn secret(&mut self, octets: Zeroizing<Vec<u8>>) {
+        self.close_tail();
+        self.queued += octets.len() as u64;
+        self.segments.push_back(Segment::Secret { octets, sent: 0 });
+    }
+
     /// Appends a slice of `content`, without a copy unless it is a short one.
     pub(crate) fn push(&mut self, content: &Bytes, slice: &[u8]) {
         if slice.len() < GATHER_LEN {
             self.extend(slice);
             return;
         }
-        if !self.tail.is_empty() {
-            self.segments.push_back(self.tail.split().freeze());
-        }
+        self.close_tail();
         self.queued += slice.len() as u64;
-        self.segments.push_back(content.slice_ref(slice));
+        self.segments
+            .push_back(Segment::Shared(content.slice_ref(slice)));
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.segments
+                .push_back(Segment::Shared(self.tail.split().freeze()));
+        }
     }
 
     /// Appends a few octets.
@@ -91,11 +106,11 @@ impl SendBuffer {
                 self.sent += step as u64;
                 return;
             };
-            let step = left.min(front.len());
+            let step = left.min(front.octets().len());
             front.advance(step);
             self.sent += step as u64;
             left -= step;
-            if front.is_empty() {
+            if front.octets().is_empty() {
                 self.segments.pop_front();
             }
         }
@@ -106,6 +121,31 @@ impl SendBuffer {
         self.segments.clear();
         self.tail.clear();
         self.queued = self.sent;
+    }
+}
+
+/// Octets that were complete when they were put in.
+enum Segment {
+    Shared(Bytes),
+    Secret {
+        octets: Zeroizing<Vec<u8>>,
+        sent: usize,
+    },
+}
+
+impl Segment {
+    fn octets(&self) -> &[u8] {
+        match self {
+            Self::Shared(octets) => octets,
+            Self::Secret { octets, sent } => octets.get(*sent..).unwrap_or_default(),
+        }
+    }
+
+    fn advance(&mut self, n: usize) {
+        match self {
+            Self::Shared(octets) => octets.advance(n),
+            Self::Secret { sent, .. } => *sent += n,
+        }
     }
 }
 
@@ -122,7 +162,7 @@ pub struct Transmit<'a> {
 impl<'a> Transmit<'a> {
     /// The slices, in order. None is empty.
     pub fn slices(self) -> impl Iterator<Item = &'a [u8]> {
-        let segments = self.buffer.segments.iter().map(|segment| &segment[..]);
+        let segments = self.buffer.segments.iter().map(Segment::octets);
         let tail = (!self.buffer.tail.is_empty()).then_some(&self.buffer.tail[..]);
         segments.chain(tail)
     }
@@ -171,6 +211,7 @@ mod tests {
             let mut buffer = SendBuffer::default();
             buffer.extend(b"MAIL\r\n");
             buffer.push(&content, &content);
+            buffer.secret(Zeroizing::new(b"AUTH PLAIN AGEAYg==\r\n".to_vec()));
             buffer.extend(b"short");
             buffer.extend(b".\r\n");
             let mut out = Vec::new();
@@ -178,7 +219,11 @@ mod tests {
                 out.extend(octets(&buffer).into_iter().take(step));
                 buffer.advance(step);
             }
-            assert_eq!(out, [b"MAIL\r\n", &content[..], b"short.\r\n"].concat());
+            let secret = &b"AUTH PLAIN AGEAYg==\r\n"[..];
+            assert_eq!(
+                out,
+                [b"MAIL\r\n", &content[..], secret, b"short.\r\n"].concat()
+            );
             assert_eq!(buffer.sent(), buffer.queued());
         }
     }

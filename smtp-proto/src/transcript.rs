@@ -15,7 +15,7 @@ use crate::types::Reply;
 #[non_exhaustive]
 pub enum Entry<'a> {
     /// A command line, without its CRLF. What `AUTH` carries is replaced by
-    /// `***`.
+    /// `***`, and so are the responses that follow it.
     Command(&'a [u8]),
     /// A reply.
     Reply(&'a Reply),
@@ -74,6 +74,14 @@ impl Transcript {
             hook(Entry::Command(&masked));
         } else {
             hook(Entry::Command(line));
+        }
+    }
+
+    /// A response went by in an exchange of authentication, or its
+    /// cancellation.
+    pub(crate) fn response(&mut self, is_cancelled: bool) {
+        if let Some(hook) = &mut self.0 {
+            hook(Entry::Command(if is_cancelled { b"*" } else { b"***" }));
         }
     }
 

@@ -8,7 +8,11 @@ use std::{fs, path::Path};
 
 use common::{Talk, config, secs};
 use smtp_proto::{
-    client::{Config, HeloFallback, LineEndings, Pipelining, RecipientPolicy, Transaction},
+    TlsInfo, TlsPolicy,
+    client::{
+        Authentication, Config, HeloFallback, LineEndings, Pipelining, RecipientPolicy, Transaction,
+    },
+    sasl::Credentials,
     types::{Argument, BodyType, ForwardPath, RawCommand, ReversePath},
 };
 
@@ -96,7 +100,13 @@ fn parse(text: &str) -> Script {
                 "helo any" => config = config.helo_fallback(HeloFallback::AnyRefusal),
                 "helo never" => config = config.helo_fallback(HeloFallback::Never),
                 "repair" => config = config.line_endings(LineEndings::Repair),
-                other => panic!("config {other}"),
+                "tls required" => config = config.tls(TlsPolicy::Required),
+                "tls opportunistic" => config = config.tls(TlsPolicy::Opportunistic),
+                "tls implicit" => config = config.tls(TlsPolicy::Implicit),
+                other => match other.strip_prefix("auth ") {
+                    Some(words) => config = config.authentication(authentication(words)),
+                    None => panic!("config {other}"),
+                },
             }
         } else if let Some(words) = line.strip_prefix("> ") {
             step.requests.push(Request {
@@ -110,6 +120,26 @@ fn parse(text: &str) -> Script {
         }
     }
     Script { config, steps }
+}
+
+fn authentication(words: &str) -> Authentication {
+    let mut words = words.split(' ');
+    let kind = words.next().unwrap();
+    let user = words.next().unwrap();
+    let secret = words.next().unwrap();
+    let credentials = match kind {
+        "password" => Credentials::password(user, secret),
+        "token" => Credentials::token(user, secret).server("mx.example.net", 587),
+        other => panic!("auth {other}"),
+    };
+    // Dialogues are read more easily in clear.
+    let made = Authentication::new(credentials).secrets_in_clear(true);
+    let names: Vec<&str> = words.collect();
+    if names.is_empty() {
+        made
+    } else {
+        made.mechanisms(names)
+    }
 }
 
 fn transaction(words: &mut dyn Iterator<Item = &str>) -> Transaction {
@@ -175,6 +205,8 @@ fn perform(talk: &mut Talk, request: &Request) {
         "noop" => drop(session.noop().unwrap()),
         "raw" => drop(session.command(RawCommand::new(rest).unwrap()).unwrap()),
         "quit" => session.quit().unwrap(),
+        "auth" => drop(session.authenticate(authentication(rest)).unwrap()),
+        "tls" => session.handle_tls_established(TlsInfo::new(), talk.now),
         "wait" => talk.wait(secs(rest.parse().unwrap())),
         "unwritable" => session.handle_write_closed(talk.now),
         other => panic!("request {other}"),
@@ -222,7 +254,8 @@ fn replay(
         };
         for request in &step.requests {
             // The driver writes before time passes, or writing fails.
-            if matches!(request.words.split(' ').next(), Some("wait" | "unwritable")) {
+            let verb = request.words.split(' ').next();
+            if matches!(verb, Some("wait" | "unwritable" | "tls")) {
                 drain(&mut talk);
             }
             perform(&mut talk, request);

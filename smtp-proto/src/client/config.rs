@@ -3,10 +3,13 @@
 use alloc::string::ToString;
 
 use super::{
+    authentication::Authentication,
     content::{ContentPolicy, LineEndings},
+    error::{Error, ErrorKind},
     timeouts::Timeouts,
 };
 use crate::{
+    TlsPolicy,
     types::{CommandTextError, HelloName, Host},
     wire::ReplyLimits,
 };
@@ -27,6 +30,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(super) name: HelloName,
+    pub(super) tls: TlsPolicy,
+    pub(super) authentication: Option<Authentication>,
     pub(super) pipelining: Pipelining,
     pub(super) helo_fallback: HeloFallback,
     pub(super) content: ContentPolicy,
@@ -59,6 +64,8 @@ impl Config {
     pub fn new(name: &Host) -> Result<Self, CommandTextError> {
         Ok(Self {
             name: HelloName::new(&name.to_string())?,
+            tls: TlsPolicy::default(),
+            authentication: None,
             pipelining: Pipelining::default(),
             helo_fallback: HeloFallback::default(),
             content: ContentPolicy::default(),
@@ -69,6 +76,42 @@ impl Config {
             max_unanswered_octets: Self::DEFAULT_MAX_UNANSWERED_OCTETS,
             max_queued: Self::DEFAULT_MAX_QUEUED,
         })
+    }
+
+    /// Whether the session is protected by TLS. Not at all by default, since
+    /// that takes a driver that can do it.
+    #[must_use]
+    pub fn tls(mut self, policy: TlsPolicy) -> Self {
+        self.tls = policy;
+        self
+    }
+
+    /// The TLS policy.
+    #[must_use]
+    pub fn tls_policy(&self) -> TlsPolicy {
+        self.tls
+    }
+
+    /// Authenticates as part of the opening, before
+    /// [`Event::Ready`](super::Event::Ready). If that fails, the session ends,
+    /// and nothing is sent.
+    #[must_use]
+    pub fn authentication(mut self, authentication: Authentication) -> Self {
+        self.authentication = Some(authentication);
+        self
+    }
+
+    /// What to try next, over a new connection to the same server, after a
+    /// session ended so: in clear, where TLS was opportunistic and could not be
+    /// established (RFC 3207 section 4.1). `None` if nothing else is worth a
+    /// try.
+    #[must_use]
+    pub fn after(&self, error: &Error) -> Option<Self> {
+        let broken = matches!(
+            error.kind(),
+            ErrorKind::TlsFailed | ErrorKind::PlaintextAfterStartTls
+        );
+        (self.tls == TlsPolicy::Opportunistic && broken).then(|| self.clone().tls(TlsPolicy::None))
     }
 
     /// Whether commands may be sent before earlier ones are answered.

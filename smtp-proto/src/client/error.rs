@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
+use super::authentication::AuthenticationError;
 use crate::{
     types::{Class, LocalPart, ParameterError, Reply},
     wire::ReplyParseError,
@@ -18,6 +19,12 @@ pub enum Phase {
     Ehlo,
     /// HELO.
     Helo,
+    /// STARTTLS.
+    StartTls,
+    /// TLS was being established.
+    Handshake,
+    /// AUTH, and the exchange that it begins.
+    Auth,
     /// Nothing: between two transactions.
     Idle,
     /// MAIL.
@@ -45,6 +52,9 @@ impl fmt::Display for Phase {
             Self::Greeting => "at the greeting",
             Self::Ehlo => "at EHLO",
             Self::Helo => "at HELO",
+            Self::StartTls => "at STARTTLS",
+            Self::Handshake => "in the TLS handshake",
+            Self::Auth => "at AUTH",
             Self::Idle => "between commands",
             Self::Mail => "at MAIL",
             Self::Rcpt => "at RCPT",
@@ -70,6 +80,7 @@ struct Parts {
     kind: ErrorKind,
     phase: Phase,
     reply: Option<Reply>,
+    is_secured: bool,
 }
 
 /// How a session ended.
@@ -92,14 +103,52 @@ pub enum ErrorKind {
     /// A reply that makes no sense at this place: 3yz where nothing can go on,
     /// or a first digit that no reply has.
     Unexpected,
+    /// TLS is required, and the server does not offer `STARTTLS`, or does not
+    /// know EHLO.
+    TlsNotOffered,
+    /// TLS is required, and the server refused `STARTTLS`.
+    TlsRefused,
+    /// The handshake failed. The driver knows why.
+    TlsFailed,
+    /// Octets in clear came behind the reply to `STARTTLS`: somebody wants them
+    /// to be taken for what the server says inside TLS. Nothing of them was
+    /// looked at.
+    PlaintextAfterStartTls,
+    /// The client could not be authenticated as part of the opening, or the
+    /// server could not prove who it is.
+    Authentication(AuthenticationError),
     /// The caller gave up. In the middle of the content nothing but the end of
     /// the connection can tell that to the server.
     Aborted,
 }
 
+impl ErrorKind {
+    /// Whether the server may still listen, and would know a QUIT for what it is.
+    pub(super) const fn leaves_time_to_quit(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused
+                | Self::TimedOut
+                | Self::TlsNotOffered
+                | Self::TlsRefused
+                | Self::Authentication(_)
+        )
+    }
+}
+
 impl Error {
-    pub(super) fn new(kind: ErrorKind, phase: Phase, reply: Option<Reply>) -> Self {
-        Self(Box::new(Parts { kind, phase, reply }))
+    pub(super) fn new(
+        kind: ErrorKind,
+        phase: Phase,
+        reply: Option<Reply>,
+        is_secured: bool,
+    ) -> Self {
+        Self(Box::new(Parts {
+            kind,
+            phase,
+            reply,
+            is_secured,
+        }))
     }
 
     /// How the session ended.
@@ -117,26 +166,39 @@ impl Error {
     /// What the server said, if it did.
     #[must_use]
     pub fn reply(&self) -> Option<&Reply> {
-        self.0.reply.as_ref()
+        match &self.0.kind {
+            ErrorKind::Authentication(error) => error.reply(),
+            _ => self.0.reply.as_ref(),
+        }
     }
 
     /// Whether the same may succeed later, at the same host: all but a 5yz to
-    /// greeting, EHLO or HELO. (Where one comes later, it is about one message,
-    /// and ends the session for others that have no part in it.)
+    /// greeting, EHLO, HELO or STARTTLS, and a failed authentication. (Where a
+    /// 5yz comes later, it is about one message, and ends the session for others
+    /// that have no part in it.)
     #[must_use]
     pub fn is_transient(&self) -> bool {
         let permanent = |reply: &Reply| reply.class() == Some(Class::PermanentNegative);
-        !(self.is_of_the_opening()
-            && self.0.kind == ErrorKind::Refused
-            && self.reply().is_some_and(permanent))
+        match &self.0.kind {
+            ErrorKind::Authentication(error) => error.is_transient(),
+            ErrorKind::Refused | ErrorKind::TlsRefused => {
+                !(self.is_of_the_opening() && self.reply().is_some_and(permanent))
+            }
+            _ => true,
+        }
     }
 
     /// Whether it is the turn of another address of the host, or of another
     /// host for the same mail: the session ended before it was open, whatever
-    /// was the reason (RFC 5321 section 5.1), so that nothing was sent.
+    /// was the reason (RFC 5321 section 5.1), so that nothing was sent. Not
+    /// after a failed authentication, which counts against the user wherever it
+    /// is tried.
     #[must_use]
     pub fn is_of_the_opening(&self) -> bool {
-        matches!(self.0.phase, Phase::Greeting | Phase::Ehlo | Phase::Helo)
+        matches!(
+            self.0.phase,
+            Phase::Greeting | Phase::Ehlo | Phase::Helo | Phase::StartTls | Phase::Handshake
+        ) && !matches!(self.0.kind, ErrorKind::Authentication(_))
     }
 
     /// Whether the greeting was 521: this host never takes mail (RFC 7504).
@@ -144,6 +206,13 @@ impl Error {
     pub fn is_host_without_mail(&self) -> bool {
         self.0.phase == Phase::Greeting
             && self.reply().is_some_and(|reply| reply.code().get() == 521)
+    }
+}
+
+impl Error {
+    /// A server that waits for the first octet of TLS says nothing.
+    fn is_silence_of_tls(&self) -> bool {
+        self.0.phase == Phase::Greeting && self.0.kind == ErrorKind::TimedOut && !self.0.is_secured
     }
 }
 
@@ -158,10 +227,22 @@ impl fmt::Display for Error {
             ErrorKind::Malformed(error) => write!(f, "{phase}: {error}"),
             ErrorKind::Unsolicited => write!(f, "a reply to nothing {phase}"),
             ErrorKind::Unexpected => write!(f, "a reply that makes no sense {phase}"),
+            ErrorKind::TlsNotOffered => {
+                f.write_str("TLS is required, and the server does not offer STARTTLS")
+            }
+            ErrorKind::TlsRefused => f.write_str("TLS is required, and the server refused it"),
+            ErrorKind::TlsFailed => f.write_str("TLS could not be established"),
+            ErrorKind::PlaintextAfterStartTls => {
+                f.write_str("octets in clear came behind the reply to STARTTLS")
+            }
+            ErrorKind::Authentication(error) => write!(f, "not authenticated: {error}"),
             ErrorKind::Aborted => write!(f, "given up {phase}"),
         }?;
         match &self.0.reply {
             Some(reply) => write!(f, ": {reply}"),
+            None if self.is_silence_of_tls() => {
+                f.write_str(" (does it expect TLS from the first octet?)")
+            }
             None => Ok(()),
         }
     }
@@ -194,6 +275,12 @@ pub enum CommandError {
     /// No transaction is being put together: there was none, its content was
     /// asked for, or the server refused it.
     NoTransaction,
+    /// The session is authenticated already: it can be once (RFC 4954 section
+    /// 4).
+    Authenticated,
+    /// The session is being authenticated: what to ask next may depend on
+    /// whether that succeeds.
+    Authenticating,
     /// The transaction has no recipient.
     NoRecipients,
     /// This local part is longer than servers must take, and
@@ -220,6 +307,8 @@ impl fmt::Display for CommandError {
             Self::QueueFull => "too many requests are queued",
             Self::TransactionOpen => "another transaction is open",
             Self::NoTransaction => "no transaction is open",
+            Self::Authenticated => "the session is authenticated already",
+            Self::Authenticating => "the session is being authenticated",
             Self::NoRecipients => "a transaction without recipients",
             Self::LocalPartTooLong(local_part) => {
                 return write!(f, "a local part longer than 64 octets: {local_part}");

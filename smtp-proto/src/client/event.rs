@@ -1,6 +1,6 @@
 //! What a client session has to say.
 
-use super::outcome::Outcome;
+use super::{authentication::AuthenticationError, outcome::Outcome};
 use crate::types::Reply;
 
 /// Names a transaction of a session.
@@ -15,9 +15,31 @@ pub struct RequestId(pub(super) u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The session is open: the capabilities are known. Requests that were made
-    /// earlier go out now.
+    /// TLS is to be established, now: the driver makes the handshake, and then
+    /// calls [`handle_tls_established`](super::Session::handle_tls_established)
+    /// or [`handle_tls_failed`](super::Session::handle_tls_failed). Everything
+    /// that was to be said before has been sent; whatever it has read and not
+    /// passed on belongs to the handshake. Only if
+    /// [`Config::tls`](super::Config::tls) says so.
+    StartTls,
+    /// The session is open: the capabilities are known, TLS and authentication
+    /// are as configured. Requests that were made earlier go out now.
     Ready,
+    /// The server takes the client for who it says it is. The answer to
+    /// [`Session::authenticate`](super::Session::authenticate).
+    Authenticated {
+        /// To which request.
+        request: RequestId,
+    },
+    /// The client could not be authenticated, and the session goes on without.
+    /// The other answer to
+    /// [`Session::authenticate`](super::Session::authenticate).
+    AuthenticationFailed {
+        /// To which request.
+        request: RequestId,
+        /// Why.
+        error: AuthenticationError,
+    },
     /// MAIL was answered. Comes again where recipients were put off to a further
     /// transaction.
     Sender {

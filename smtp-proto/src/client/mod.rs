@@ -5,27 +5,33 @@
 //! message.
 
 mod answer;
+mod authentication;
 mod body;
 mod config;
 mod content;
 mod delivery;
 mod error;
 mod event;
+mod exchange;
+mod handshake;
 mod outcome;
 mod pipeline;
 mod replies;
+mod reuse;
 mod session;
 mod state;
 mod timeouts;
 mod transaction;
 mod work;
 
+pub use authentication::{Authentication, AuthenticationError};
 pub use body::Body;
 pub use config::{Config, HeloFallback, Pipelining};
 pub use content::{ContentError, LineEndings};
 pub use error::{CommandError, Error, ErrorKind, Phase};
 pub use event::{Event, RequestId, TransactionId};
 pub use outcome::{Fate, NotSent, Outcome};
+pub use reuse::{PoolPolicy, Reuse};
 pub use session::Session;
 pub use state::state_diagram;
 pub use timeouts::Timeouts;

@@ -11,6 +11,11 @@ pub(super) enum Expected {
     Greeting,
     Ehlo,
     Helo,
+    StartTls,
+    /// No reply at all: TLS.
+    Handshake,
+    /// AUTH, or a response.
+    Auth,
     Mail,
     /// RCPT, for the recipient of this index.
     Rcpt(usize),
@@ -29,6 +34,9 @@ impl Expected {
             Self::Greeting => Phase::Greeting,
             Self::Ehlo => Phase::Ehlo,
             Self::Helo => Phase::Helo,
+            Self::StartTls => Phase::StartTls,
+            Self::Handshake => Phase::Handshake,
+            Self::Auth => Phase::Auth,
             Self::Mail => Phase::Mail,
             Self::Rcpt(_) => Phase::Rcpt,
             Self::Data => Phase::Data,
@@ -139,12 +147,15 @@ mod tests {
     }
 
     #[test]
-    fn c_142_c_143_last_in_their_group() {
+    fn c_142_c_143_c_144_c_145_last_in_their_group() {
         let config = config();
         for last in [
             Expected::Greeting,
             Expected::Ehlo,
             Expected::Helo,
+            Expected::StartTls,
+            Expected::Handshake,
+            Expected::Auth,
             Expected::Data,
             Expected::EndOfData,
             Expected::LoneDot,

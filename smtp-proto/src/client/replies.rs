@@ -9,7 +9,8 @@ use super::{
     state::{Input, State},
 };
 use crate::{
-    types::{Capabilities, Class, Command, Reply},
+    TlsPolicy,
+    types::{Capabilities, Capability, Class, Command, Reply},
     wire::ReplyParseError,
 };
 
@@ -19,6 +20,10 @@ const CLOSING: u16 = 421;
 impl Session {
     pub(super) fn read(&mut self, mut input: &[u8]) {
         while !input.is_empty() && self.state != State::Closed {
+            if self.is_in_handshake() {
+                self.fail(ErrorKind::PlaintextAfterStartTls, None);
+                return;
+            }
             match self.parser.parse(&mut input) {
                 Ok(Some(reply)) => {
                     self.transcript.reply(&reply);
@@ -78,10 +83,13 @@ impl Session {
         let Some(expected) = self.pipeline.front() else {
             return;
         };
-        // A 3yz means something to DATA only, and other first digits to nobody.
+        // A 3yz means something to DATA and AUTH only, and other first digits
+        // to nobody.
         let meaningful = match reply.class() {
             None => false,
-            Some(Class::PositiveIntermediate) => expected == Expected::Data,
+            Some(Class::PositiveIntermediate) => {
+                matches!(expected, Expected::Data | Expected::Auth)
+            }
             Some(Class::PositiveCompletion) => expected != Expected::Data,
             Some(_) => true,
         };
@@ -95,7 +103,12 @@ impl Session {
             Expected::Greeting | Expected::Ehlo | Expected::Helo | Expected::Rset
         );
         if opening && reply.code().is_negative() && !self.falls_back(expected, &reply) {
-            self.fail(ErrorKind::Refused, Some(reply));
+            let kind = if self.lacks_extensions(expected, &reply) {
+                ErrorKind::TlsNotOffered
+            } else {
+                ErrorKind::Refused
+            };
+            self.fail(kind, Some(reply));
             return;
         }
         self.pipeline.pop();
@@ -120,9 +133,13 @@ impl Session {
             }
             Expected::Ehlo => {
                 self.capabilities = Capabilities::from_reply(&reply);
-                self.opened();
+                self.said_hello();
             }
-            Expected::Helo => self.opened(),
+            Expected::Helo => self.said_hello(),
+            Expected::StartTls => self.starttls_was_answered(reply),
+            // Nothing that is read in clear gets here.
+            Expected::Handshake => {}
+            Expected::Auth => self.auth_was_answered(reply),
             Expected::Mail => self.mail_was_answered(reply),
             Expected::Rcpt(index) => self.rcpt_was_answered(index, reply),
             Expected::Data => self.data_was_answered(&reply),
@@ -140,8 +157,13 @@ impl Session {
         }
     }
 
+    /// Whether HELO may do where EHLO does not: not if what is wanted comes with
+    /// EHLO only.
     fn falls_back(&self, expected: Expected, reply: &Reply) -> bool {
         expected == Expected::Ehlo
+            && self.tls.is_none()
+            && self.config.tls != TlsPolicy::Required
+            && self.config.authentication.is_none()
             && match self.config.helo_fallback {
                 HeloFallback::Never => false,
                 HeloFallback::UnknownCommand => matches!(reply.code().get(), 500 | 502),
@@ -149,9 +171,62 @@ impl Session {
             }
     }
 
-    fn opened(&mut self) {
-        self.advance(Input::Accepted);
-        self.events.push_back(Event::Ready);
+    fn lacks_extensions(&self, expected: Expected, reply: &Reply) -> bool {
+        expected == Expected::Ehlo
+            && self.tls.is_none()
+            && self.config.tls == TlsPolicy::Required
+            && matches!(reply.code().get(), 500 | 502)
+    }
+
+    /// The hello is done: next comes TLS, then authentication, then the rest.
+    fn said_hello(&mut self) {
+        let wanted = matches!(
+            self.config.tls,
+            TlsPolicy::Opportunistic | TlsPolicy::Required
+        );
+        if self.tls.is_some() || !wanted {
+            self.authenticate_or_open();
+        } else if self.capabilities.has(&Capability::StartTls) {
+            self.advance(Input::StartTls);
+            self.command_line(Expected::StartTls, "STARTTLS");
+        } else if self.config.tls == TlsPolicy::Required {
+            self.fail(ErrorKind::TlsNotOffered, None);
+        } else {
+            self.authenticate_or_open();
+        }
+    }
+
+    fn starttls_was_answered(&mut self, reply: Reply) {
+        if reply.code().is_positive() {
+            self.advance(Input::Accepted);
+            self.await_handshake();
+        } else if self.config.tls == TlsPolicy::Required {
+            self.fail(ErrorKind::TlsRefused, Some(reply));
+        } else {
+            self.authenticate_or_open();
+        }
+    }
+
+    fn authenticate_or_open(&mut self) {
+        match &self.config.authentication {
+            Some(authentication) if self.authenticated.is_none() => {
+                let authentication = authentication.clone();
+                self.begin_authentication(authentication, None);
+            }
+            _ => self.open(),
+        }
+    }
+
+    /// Everything that comes before requests is done; or done again, after a
+    /// second hello.
+    pub(super) fn open(&mut self) {
+        self.advance(match self.state {
+            State::StartTls => Input::Answered,
+            _ => Input::Accepted,
+        });
+        if !core::mem::replace(&mut self.is_open, true) {
+            self.events.push_back(Event::Ready);
+        }
     }
 
     fn mail_was_answered(&mut self, reply: Reply) {

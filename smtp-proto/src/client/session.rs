@@ -1,14 +1,16 @@
 //! The session: what a caller and a driver see of it.
 
-use alloc::{boxed::Box, collections::VecDeque};
+use alloc::{boxed::Box, collections::VecDeque, string::String};
 use core::{fmt, time::Duration};
 
 use super::{
+    authentication::Authentication,
     body::{Body, BodyEncoder},
     config::Config,
     delivery::Delivery,
     error::{CommandError, Error, ErrorKind, Phase},
     event::{Event, RequestId, TransactionId},
+    exchange::Exchange,
     pipeline::{Expected, Pipeline},
     state::{Input, State},
     timeouts::Timeouts,
@@ -16,8 +18,9 @@ use super::{
     work::{CONTENT_WINDOW, Job, in_stages},
 };
 use crate::{
-    Entry, Instant, Transmit,
+    Entry, Instant, TlsInfo, TlsPolicy, Transmit,
     buffer::SendBuffer,
+    sasl::Nonces,
     transcript::Transcript,
     types::{Argument, Capabilities, Command, RawCommand, Reply},
     wire::ReplyParser,
@@ -29,8 +32,8 @@ use crate::{
 ///
 /// | kind | who calls it | |
 /// |---|---|---|
-/// | requests | the application | [`send`](Self::send), or [`mail`](Self::mail), [`rcpt`](Self::rcpt), [`data`](Self::data); [`body`](Self::body); [`verify`](Self::verify) and the like; [`quit`](Self::quit) |
-/// | `handle_*` | the driver, with news | [`handle_input`](Self::handle_input), [`handle_transmitted`](Self::handle_transmitted), [`handle_timeout`](Self::handle_timeout), [`handle_write_closed`](Self::handle_write_closed) |
+/// | requests | the application | [`authenticate`](Self::authenticate); [`send`](Self::send), or [`mail`](Self::mail), [`rcpt`](Self::rcpt), [`data`](Self::data); [`body`](Self::body); [`verify`](Self::verify) and the like; [`quit`](Self::quit) |
+/// | `handle_*` | the driver, with news | [`handle_input`](Self::handle_input), [`handle_transmitted`](Self::handle_transmitted), [`handle_timeout`](Self::handle_timeout), [`handle_write_closed`](Self::handle_write_closed), [`handle_tls_established`](Self::handle_tls_established) |
 /// | `poll_*` | the driver, for what to do next | [`poll_event`](Self::poll_event), [`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout) |
 /// | getters | anyone | [`capabilities`](Self::capabilities), [`phase`](Self::phase), [`is_idle`](Self::is_idle), [`is_reusable`](Self::is_reusable) |
 ///
@@ -67,12 +70,24 @@ pub struct Session {
     pub(super) events: VecDeque<Event>,
     pub(super) capabilities: Capabilities,
     pub(super) greeting: Option<Reply>,
+    /// What is known of TLS, if it is active.
+    pub(super) tls: Option<TlsInfo>,
+    pub(super) nonces: Option<Nonces>,
+    /// The mechanism by which the client was authenticated.
+    pub(super) authenticated: Option<String>,
+    pub(super) exchange: Option<Box<Exchange>>,
+    /// A request to be authenticated has not been answered.
+    pub(super) authenticating: bool,
+    /// [`Event::Ready`] was told.
+    pub(super) is_open: bool,
     pub(super) transcript: Transcript,
     /// The transaction that is being carried out.
     pub(super) current: Option<Box<Delivery>>,
     /// What waits for it.
     pub(super) queue: VecDeque<Job>,
     pub(super) quitting: bool,
+    /// How many transactions were begun.
+    pub(super) transactions: u64,
     pub(super) next_id: u64,
     pub(super) encoder: BodyEncoder,
     /// How much of the content was encoded.
@@ -96,21 +111,31 @@ impl Session {
     /// A session over a connection that was opened just now.
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
-        let mut pipeline = Pipeline::default();
-        pipeline.push(Expected::Greeting, 0, 0);
-        Self {
+        let implicit_tls = config.tls == TlsPolicy::Implicit;
+        let mut session = Self {
             parser: ReplyParser::new(config.reply_limits),
             config,
-            state: State::Greeting,
+            state: if implicit_tls {
+                State::FirstHandshake
+            } else {
+                State::Greeting
+            },
             out: SendBuffer::default(),
-            pipeline,
+            pipeline: Pipeline::default(),
             events: VecDeque::new(),
             capabilities: Capabilities::default(),
             greeting: None,
+            tls: None,
+            nonces: None,
+            authenticated: None,
+            exchange: None,
+            authenticating: false,
+            is_open: false,
             transcript: Transcript::default(),
             current: None,
             queue: VecDeque::new(),
             quitting: false,
+            transactions: 0,
             next_id: 0,
             encoder: BodyEncoder::default(),
             fed: 0,
@@ -121,7 +146,20 @@ impl Session {
             wait_started: now,
             wait_started_is_stale: false,
             block_start: 0,
+        };
+        if implicit_tls {
+            session.await_handshake();
+        } else {
+            session.pipeline.push(Expected::Greeting, 0, 0);
         }
+        session
+    }
+
+    /// Gives the session 32 octets that nobody can guess, for the nonces of SCRAM;
+    /// a driver does so before anything else. Without them those mechanisms are
+    /// not used.
+    pub fn set_seed(&mut self, seed: [u8; 32]) {
+        self.nonces = Some(Nonces::new(seed));
     }
 
     /// Passes each command and each reply to `hook`, in order. Secrets are
@@ -213,6 +251,31 @@ impl Session {
             && self.out.pending() < CONTENT_WINDOW;
         let transaction = delivery.id;
         takes.then(|| Body::new(self, transaction))
+    }
+
+    /// Authenticates, after everything that was queued before. Ends in one
+    /// [`Event::Authenticated`] or [`Event::AuthenticationFailed`], and until
+    /// then nothing else can be requested. For a client that asks its user once
+    /// the session is open; others configure it
+    /// ([`Config::authentication`]).
+    ///
+    /// # Errors
+    /// [`CommandError`] if the session is authenticated already, or a
+    /// transaction is in stages, or nothing more can be queued.
+    pub fn authenticate(
+        &mut self,
+        authentication: Authentication,
+    ) -> Result<RequestId, CommandError> {
+        if self.authenticated.is_some() {
+            return Err(CommandError::Authenticated);
+        }
+        self.check_room()?;
+        let id = RequestId(self.id());
+        self.authenticating = true;
+        let job = Job::Authenticate(id, Box::new(authentication));
+        self.queue.push_back(job);
+        self.pump();
+        Ok(id)
     }
 
     /// Gives up everything, at once: the session has ended, with an error of kind
@@ -328,6 +391,29 @@ impl Session {
         self.wait_started_is_stale = false;
     }
 
+    /// Says that TLS was established. To be called once after each
+    /// [`Event::StartTls`]; does nothing at any other time.
+    ///
+    /// Everything that was learnt in clear is forgotten, and the session begins
+    /// anew (RFC 3207 section 4.2).
+    pub fn handle_tls_established(&mut self, info: TlsInfo, now: Instant) {
+        self.news(now);
+        if self.is_in_handshake() {
+            self.begin_secured(info);
+        }
+        self.wait_started_is_stale = false;
+    }
+
+    /// Says that TLS could not be established: the session ends, with an error
+    /// of kind [`TlsFailed`](ErrorKind::TlsFailed).
+    pub fn handle_tls_failed(&mut self, now: Instant) {
+        self.news(now);
+        if self.is_in_handshake() {
+            self.fail(ErrorKind::TlsFailed, None);
+        }
+        self.wait_started_is_stale = false;
+    }
+
     /// Says what time it is. Does nothing before the deadline.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.news(now);
@@ -402,14 +488,28 @@ impl Session {
 
 /// Getters.
 impl Session {
-    /// What the server offers. Empty before [`Event::Ready`], and with a server
-    /// that does not know EHLO.
+    /// What the server offers: what it said last, inside TLS if that is active.
+    /// Empty before the hello, and with a server that does not know EHLO.
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }
 
-    /// The greeting, once it has come.
+    /// What is known of TLS, once it is active.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_ref()
+    }
+
+    /// The mechanism by which the server was told who the client is, once it has
+    /// accepted that.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<&str> {
+        self.authenticated.as_deref()
+    }
+
+    /// The greeting, once it has come. One that came in clear is forgotten when
+    /// TLS is established.
     #[must_use]
     pub fn greeting(&self) -> Option<&Reply> {
         self.greeting.as_ref()
@@ -421,8 +521,17 @@ impl Session {
         match self.state {
             State::Content => Phase::Content,
             State::EndOfData if !self.pipeline.front_has_left(self.out.sent()) => Phase::Content,
-            _ => self.pipeline.front().map_or(Phase::Idle, Expected::phase),
+            state => match self.pipeline.front() {
+                Some(expected) => expected.phase(),
+                None => state.phase(),
+            },
         }
+    }
+
+    /// How many transactions were begun: how often MAIL was sent.
+    #[must_use]
+    pub const fn transactions(&self) -> u64 {
+        self.transactions
     }
 
     /// Whether the session is open and has nothing to do.

@@ -6,15 +6,25 @@
 use alloc::string::String;
 use core::fmt::Write;
 
+use super::error::Phase;
+
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum State {
+    /// TLS is to be established before anything is said.
+    FirstHandshake,
     /// Waits for the greeting.
     Greeting,
     /// EHLO was sent.
     Ehlo,
     /// HELO was sent.
     Helo,
+    /// STARTTLS was sent.
+    StartTls,
+    /// TLS is to be established, and the session begun anew.
+    Handshake,
+    /// AUTH was sent, or a response to a challenge.
+    Auth,
     /// No transaction is open, and nothing is unanswered.
     Ready,
     /// MAIL, RCPT and DATA are being sent and answered.
@@ -33,6 +43,21 @@ pub(super) enum State {
     Closed,
 }
 
+impl State {
+    /// What is going on here while nothing is unanswered.
+    pub(super) const fn phase(self) -> Phase {
+        match self {
+            Self::FirstHandshake | Self::Handshake => Phase::Handshake,
+            Self::Greeting => Phase::Greeting,
+            Self::Ehlo => Phase::Ehlo,
+            Self::Helo => Phase::Helo,
+            Self::StartTls => Phase::StartTls,
+            Self::Auth => Phase::Auth,
+            _ => Phase::Idle,
+        }
+    }
+}
+
 /// What makes a session step from one state to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Input {
@@ -40,6 +65,14 @@ pub(super) enum Input {
     Accepted,
     /// The server does not know EHLO.
     UnknownCommand,
+    /// STARTTLS is to be sent.
+    StartTls,
+    /// TLS has been established.
+    Established,
+    /// AUTH is to be sent.
+    Auth,
+    /// Authentication has changed what the server offers.
+    HelloAgain,
     /// The server says no, for good.
     Refused,
     /// A transaction begins.
@@ -67,13 +100,29 @@ pub(super) enum Input {
 }
 
 const TABLE: &[(State, Input, State)] = &[
+    (State::FirstHandshake, Input::Established, State::Greeting),
     (State::Greeting, Input::Accepted, State::Ehlo),
     (State::Greeting, Input::Refused, State::Closed),
     (State::Ehlo, Input::Accepted, State::Ready),
     (State::Ehlo, Input::UnknownCommand, State::Helo),
+    (State::Ehlo, Input::StartTls, State::StartTls),
+    (State::Ehlo, Input::Auth, State::Auth),
     (State::Ehlo, Input::Refused, State::Closed),
     (State::Helo, Input::Accepted, State::Ready),
     (State::Helo, Input::Refused, State::Closed),
+    (State::StartTls, Input::Accepted, State::Handshake),
+    // Refused, and not required: on in clear.
+    (State::StartTls, Input::Answered, State::Ready),
+    (State::StartTls, Input::Auth, State::Auth),
+    (State::StartTls, Input::Refused, State::Closed),
+    (State::Handshake, Input::Established, State::Ehlo),
+    (State::Auth, Input::Accepted, State::Ready),
+    // Refused: by another mechanism, or not at all.
+    (State::Auth, Input::Auth, State::Auth),
+    (State::Auth, Input::Answered, State::Ready),
+    (State::Auth, Input::HelloAgain, State::Ehlo),
+    (State::Auth, Input::Refused, State::Closed),
+    (State::Ready, Input::Auth, State::Auth),
     (State::Ready, Input::Mail, State::Envelope),
     (State::Ready, Input::Command, State::Request),
     (State::Ready, Input::Quit, State::Quit),
@@ -89,9 +138,13 @@ const TABLE: &[(State, Input, State)] = &[
     (State::Reset, Input::Refused, State::Closed),
     (State::Request, Input::Answered, State::Ready),
     (State::Quit, Input::Answered, State::Closed),
+    (State::FirstHandshake, Input::Lost, State::Closed),
     (State::Greeting, Input::Lost, State::Closed),
     (State::Ehlo, Input::Lost, State::Closed),
     (State::Helo, Input::Lost, State::Closed),
+    (State::StartTls, Input::Lost, State::Closed),
+    (State::Handshake, Input::Lost, State::Closed),
+    (State::Auth, Input::Lost, State::Closed),
     (State::Ready, Input::Lost, State::Closed),
     (State::Envelope, Input::Lost, State::Closed),
     (State::Content, Input::Lost, State::Closed),
@@ -113,7 +166,8 @@ pub(super) fn next(state: State, input: Input) -> Option<State> {
 /// session runs on. `Lost` leads from every state to the end, and is left out.
 #[must_use]
 pub fn state_diagram() -> String {
-    let mut diagram = String::from("stateDiagram-v2\n    [*] --> Greeting\n");
+    let mut diagram =
+        String::from("stateDiagram-v2\n    [*] --> Greeting\n    [*] --> FirstHandshake\n");
     for (from, input, to) in TABLE.iter().filter(|(_, input, _)| *input != Input::Lost) {
         // Writing to a string cannot fail.
         let _ = writeln!(diagram, "    {from:?} --> {to:?}: {input:?}");
@@ -138,7 +192,7 @@ mod tests {
 
     #[test]
     fn c_114_every_state_can_be_lost_and_every_state_can_be_reached() {
-        let mut reached = HashSet::from([State::Greeting]);
+        let mut reached = HashSet::from([State::Greeting, State::FirstHandshake]);
         for (_, _, to) in TABLE {
             reached.insert(*to);
         }
@@ -165,7 +219,15 @@ mod tests {
 
     #[test]
     fn c_013_c_157_nothing_before_the_hello_is_answered() {
-        for state in [State::Greeting, State::Ehlo, State::Helo] {
+        for state in [
+            State::FirstHandshake,
+            State::Greeting,
+            State::Ehlo,
+            State::Helo,
+            State::StartTls,
+            State::Handshake,
+            State::Auth,
+        ] {
             for input in [Input::Mail, Input::Command, Input::Quit] {
                 assert_eq!(next(state, input), None);
             }

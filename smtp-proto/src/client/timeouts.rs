@@ -18,6 +18,9 @@ pub struct Timeouts {
     pub greeting: Duration,
     /// For the reply to EHLO or HELO. Five minutes.
     pub hello: Duration,
+    /// For TLS to be established, once the server has agreed to it or with the
+    /// first octet. One minute.
+    pub handshake: Duration,
     /// For the reply to MAIL. Five minutes.
     pub mail: Duration,
     /// For the reply to RCPT. Five minutes.
@@ -47,6 +50,7 @@ impl Timeouts {
         Self {
             greeting: time,
             hello: time,
+            handshake: time,
             mail: time,
             rcpt: time,
             data: time,
@@ -62,12 +66,15 @@ impl Timeouts {
         match phase {
             Phase::Greeting => self.greeting,
             Phase::Ehlo | Phase::Helo => self.hello,
+            Phase::Handshake => self.handshake,
             Phase::Mail => self.mail,
             Phase::Rcpt => self.rcpt,
             Phase::Data => self.data,
             Phase::Content => self.content,
             Phase::EndOfData => self.end_of_data,
-            Phase::Rset | Phase::Request | Phase::Idle => self.request,
+            Phase::StartTls | Phase::Auth | Phase::Rset | Phase::Request | Phase::Idle => {
+                self.request
+            }
             Phase::Quit => self.quit,
         }
     }
@@ -76,6 +83,7 @@ impl Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            handshake: MINUTE,
             data: MINUTE.saturating_mul(2),
             content: MINUTE.saturating_mul(3),
             end_of_data: MINUTE.saturating_mul(10),

@@ -6,6 +6,7 @@ use core::fmt;
 use bytes::Bytes;
 
 use super::{
+    authentication::Authentication,
     body::BodyEncoder,
     config::Pipelining,
     content::{ContentCheck, ContentError},
@@ -30,6 +31,7 @@ const CONTENT_BLOCK: usize = 64 * 1024;
 pub(super) enum Job {
     Transaction(Box<Delivery>),
     Request(RequestId, Command),
+    Authenticate(RequestId, Box<Authentication>),
     Quit,
 }
 
@@ -42,9 +44,11 @@ impl Session {
         }
     }
 
-    fn check_room(&mut self) -> Result<(), CommandError> {
+    pub(super) fn check_room(&mut self) -> Result<(), CommandError> {
         self.check_open()?;
-        if in_stages(&mut self.current, &mut self.queue).is_some() {
+        if self.authenticating {
+            Err(CommandError::Authenticating)
+        } else if in_stages(&mut self.current, &mut self.queue).is_some() {
             Err(CommandError::TransactionOpen)
         } else if self.queue.len() >= self.config.max_queued {
             Err(CommandError::QueueFull)
@@ -93,7 +97,7 @@ impl Session {
         Ok(id)
     }
 
-    fn id(&mut self) -> u64 {
+    pub(super) fn id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
     }
@@ -124,6 +128,9 @@ impl Session {
             Some(Job::Request(id, command)) => {
                 self.advance(Input::Command);
                 self.command_line(Expected::Request(id), command);
+            }
+            Some(Job::Authenticate(id, authentication)) => {
+                self.begin_authentication(*authentication, Some(id));
             }
             Some(Job::Quit) => {
                 self.advance(Input::Quit);
@@ -168,7 +175,10 @@ impl Session {
         self.transcript.command(line);
         let octets = line.len() + 2;
         match next {
-            Next::Mail => delivery.mail_was_sent(),
+            Next::Mail => {
+                self.transactions += 1;
+                delivery.mail_was_sent();
+            }
             Next::Rcpt(index) => delivery.rcpt_was_sent(index),
             _ => delivery.data_was_sent(),
         }
@@ -305,13 +315,14 @@ impl Session {
         let phase = self.phase();
         // The server can still be told, unless it would take it for content, or
         // for the rest of a command.
-        let says_farewell = matches!(kind, ErrorKind::Refused | ErrorKind::TimedOut)
+        let says_farewell = kind.leaves_time_to_quit()
             && !matches!(self.state, State::Content | State::EndOfData)
+            && !self.is_in_handshake()
             && !self.write_closed
             && self.out.pending() == 0;
         let in_doubt = self.pipeline.front() == Some(Expected::EndOfData)
             && self.pipeline.front_has_left(self.out.sent());
-        let error = Error::new(kind, phase, reply);
+        let error = Error::new(kind, phase, reply, self.tls.is_some());
         let queued = self.queue.drain(..).filter_map(|job| match job {
             Job::Transaction(delivery) => Some(delivery),
             _ => None,

@@ -14,6 +14,12 @@ pub enum Error {
     /// The server does not know what it would have to know: its nonce or its
     /// signature is wrong. It may be somebody else.
     Server(&'static str),
+    /// The server refuses, within the exchange: one of the names that RFC 5802
+    /// section 7 has for the reasons of SCRAM.
+    Refused(&'static str),
+    /// The server asks for less than is safe: an answer would help to guess the
+    /// password.
+    TooWeak(&'static str),
     /// The server says yes before it has proved who it is.
     TooEarly,
     /// A name or password that the mechanism cannot have.
@@ -32,6 +38,8 @@ impl fmt::Display for Error {
             Self::Challenge(what) => write!(f, "a challenge that makes no sense: {what}"),
             Self::Server(what) => write!(f, "the server is not who it should be: {what}"),
             Self::Credentials(what) => write!(f, "credentials that cannot be: {what}"),
+            Self::Refused(reason) => write!(f, "the server refuses: {reason}"),
+            Self::TooWeak(what) => write!(f, "the server asks for too little: {what}"),
             Self::Excessive(what) => write!(f, "the server asks for too much: {what}"),
             Self::Other(what) => f.write_str(what),
         }

@@ -72,6 +72,15 @@ pub(crate) fn is_keyword(text: &str) -> bool {
     whole(keyword, text).is_some()
 }
 
+/// Whether a text is the name of a SASL mechanism:
+/// `1*20(%x41-5A / DIGIT / "-" / "_")` (RFC 4422 section 3.1).
+pub(crate) fn is_mechanism_name(text: &str) -> bool {
+    (1..=20).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+}
+
 /// `Dot-string = Atom *("." Atom)`.
 pub(crate) fn dot_string(input: &str) -> Parsed<'_, &str> {
     recognize(separated_list1(char('.'), take_while1(is_atext))).parse(input)

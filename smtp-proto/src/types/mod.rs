@@ -21,7 +21,7 @@ pub use capability::{Capabilities, Capability};
 pub use command::{Argument, Command, CommandTextError, HelloName, RawCommand};
 pub(crate) use command::{MailLine, RcptLine};
 pub use domain::{AddressLiteral, Domain, DomainError, GeneralLiteral, Host};
-pub(crate) use grammar::is_keyword;
+pub(crate) use grammar::{is_keyword, is_mechanism_name};
 pub use parameter::{BodyType, Parameter, ParameterError, Parameters};
 pub use path::{ForwardPath, ReversePath};
 pub use reply::{Class, EnhancedCode, Reply, ReplyCode, ReplyError};

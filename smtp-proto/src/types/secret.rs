@@ -29,6 +29,12 @@ impl Secret {
         Self(Zeroizing::new(octets.into()))
     }
 
+    /// One secret out of several pieces. Nothing grows, so no copy of a piece
+    /// stays behind.
+    pub(crate) fn join(pieces: &[&[u8]]) -> Self {
+        Self::new(pieces.concat())
+    }
+
     /// The octets.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
@@ -56,6 +62,12 @@ impl From<String> for Secret {
 
 impl From<Vec<u8>> for Secret {
     fn from(octets: Vec<u8>) -> Self {
+        Self::new(octets)
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Secret {
+    fn from(octets: [u8; N]) -> Self {
         Self::new(octets)
     }
 }

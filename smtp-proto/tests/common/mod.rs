@@ -78,7 +78,17 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn print(&mut self, event: &Event) -> Vec<String> {
         match event {
+            Event::StartTls => vec!["starttls".into()],
             Event::Ready => vec!["ready".into()],
+            Event::Authenticated { request } => {
+                vec![format!("r{} authenticated", self.request(*request))]
+            }
+            Event::AuthenticationFailed { request, error } => {
+                vec![format!(
+                    "r{} not authenticated: {error}",
+                    self.request(*request)
+                )]
+            }
             Event::Sender { transaction, reply } => {
                 vec![format!("m{} from {reply}", self.transaction(*transaction))]
             }

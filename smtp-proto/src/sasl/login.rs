@@ -1,0 +1,72 @@
+//! LOGIN: the name, then the password, each when asked
+//! (draft-murchison-sasl-login).
+
+use alloc::string::String;
+
+use super::{
+    error::Error,
+    mechanism::{Challenge, Mechanism},
+};
+use crate::types::Secret;
+
+/// The client's half.
+///
+/// The challenges only say whose turn it is. Servers word them as they like, and
+/// some forget to encode them.
+#[derive(Debug)]
+pub(super) struct Login {
+    user: String,
+    password: Secret,
+    asked: u8,
+}
+
+impl Login {
+    pub(super) fn new(user: &str, password: &Secret) -> Self {
+        Self {
+            user: user.into(),
+            password: password.clone(),
+            asked: 0,
+        }
+    }
+}
+
+impl Mechanism for Login {
+    fn name(&self) -> &str {
+        "LOGIN"
+    }
+
+    fn exposes_credentials(&self) -> bool {
+        true
+    }
+
+    fn start(&mut self) -> Result<Option<Secret>, Error> {
+        if self.user.is_empty() || self.password.expose().is_empty() {
+            return Err(Error::Credentials("no user name, or no password"));
+        }
+        Ok(None)
+    }
+
+    fn respond(&mut self, _: Challenge<'_>) -> Result<Secret, Error> {
+        self.asked = self.asked.saturating_add(1);
+        match self.asked {
+            1 => Ok(Secret::from(self.user.as_str())),
+            2 => Ok(self.password.clone()),
+            _ => Err(Error::Challenge("LOGIN has said everything")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c_197_c_199_any_challenge_asks_for_the_next() {
+        let mut login = Login::new("alice", &"queen".into());
+        assert_eq!(login.start(), Ok(None));
+        let name = login.respond(Challenge::new(b"Username:"));
+        assert_eq!(name, Ok("alice".into()));
+        assert_eq!(login.respond(Challenge::new(b"")), Ok("queen".into()));
+        assert!(login.respond(Challenge::new(b"UGFzc3dvcmQ6")).is_err());
+    }
+}

@@ -1,0 +1,504 @@
+//! Authentication: the choice of a mechanism, the exchange, its bounds and its
+//! ends.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{EHLO, Talk, code, config, hello, message};
+use smtp_proto::{
+    TlsInfo, TlsPolicy,
+    client::{
+        Authentication, AuthenticationError, CommandError, Config, Error, ErrorKind, Event, Phase,
+    },
+    sasl::{self, Challenge, Mechanism},
+    types::Secret,
+};
+
+/// A mechanism whose every move a test decides.
+#[derive(Clone, Debug, Default)]
+struct Scripted {
+    initial: Option<Vec<u8>>,
+    responses: Vec<Result<Vec<u8>, sasl::Error>>,
+    exposes: bool,
+    proof: Option<sasl::Error>,
+}
+
+impl Mechanism for Scripted {
+    fn name(&self) -> &str {
+        "X-TEST"
+    }
+    fn exposes_credentials(&self) -> bool {
+        self.exposes
+    }
+    fn start(&mut self) -> Result<Option<Secret>, sasl::Error> {
+        Ok(self.initial.take().map(Secret::new))
+    }
+    fn respond(&mut self, challenge: Challenge<'_>) -> Result<Secret, sasl::Error> {
+        if self.responses.is_empty() {
+            // Otherwise it says what it hears.
+            return challenge.decode().map(Secret::new);
+        }
+        self.responses.remove(0).map(Secret::new)
+    }
+    fn finish(&mut self) -> Result<(), sasl::Error> {
+        self.proof.take().map_or(Ok(()), Err)
+    }
+}
+
+fn by(mechanism: Scripted) -> Authentication {
+    Authentication::custom("x-test", move |_| Box::new(mechanism.clone()))
+}
+
+/// A session that has come to its AUTH, with a message behind it.
+fn opening(authentication: Authentication, keywords: &[&str]) -> Talk {
+    let mut talk = Talk::new(config().authentication(authentication));
+    talk.session.set_seed([7; 32]);
+    talk.session.send(message(&["bob"])).unwrap();
+    talk.exchange("220 mx.example.net\r\n", EHLO);
+    talk.say(hello(keywords));
+    talk
+}
+
+fn speaks(octets: &[u8]) -> Scripted {
+    Scripted {
+        initial: Some(octets.to_vec()),
+        ..Scripted::default()
+    }
+}
+
+/// The error that ended the session, and that nothing of the message was sent.
+#[track_caller]
+fn error(talk: &mut Talk) -> (Error, AuthenticationError) {
+    let lines = talk.events();
+    assert!(lines[0].starts_with("m1 to1 not sent"), "{lines:?}");
+    let error = talk.error.clone().unwrap();
+    let ErrorKind::Authentication(reason) = error.kind().clone() else {
+        panic!("{error:?}");
+    };
+    (error, reason)
+}
+
+#[test]
+fn c_192_c_193_the_initial_response() {
+    for (initial, line) in [
+        (
+            &b"\0alice\0wonderland"[..],
+            "AUTH X-TEST AGFsaWNlAHdvbmRlcmxhbmQ=\r\n",
+        ),
+        (b"", "AUTH X-TEST =\r\n"),
+    ] {
+        let mut talk = opening(by(speaks(initial)), &["AUTH x-test"]);
+        assert_eq!(talk.session.phase(), Phase::Auth);
+        assert_eq!(talk.out(), line);
+        talk.exchange("235 2.7.0 welcome\r\n", "MAIL FROM:<alice@example.org>\r\n");
+        assert_eq!(talk.events(), ["ready"]);
+        assert_eq!(talk.session.authenticated(), Some("X-TEST"));
+    }
+}
+
+#[test]
+fn c_195_c_198_c_199_a_server_that_speaks_first() {
+    for challenge in ["334 \r\n", "334\r\n", "334 \n"] {
+        let mut talk = opening(by(Scripted::default()), &["AUTH X-TEST"]);
+        assert_eq!(talk.out(), "AUTH X-TEST\r\n");
+        talk.exchange(challenge, "\r\n");
+        talk.exchange("334 Zm9v\r\n", "Zm9v\r\n");
+        // C-202: any 2yz is the end.
+        talk.exchange("250 fine\r\n", "MAIL FROM:<alice@example.org>\r\n");
+    }
+}
+
+#[test]
+fn c_062_q45_a_long_initial_response_waits_for_a_challenge() {
+    // "AUTH X-TEST " and CRLF leave room for 498 octets: 124 groups of four.
+    for (length, fits) in [(372, true), (373, false)] {
+        let mut talk = opening(by(speaks(&vec![b'x'; length])), &["AUTH X-TEST"]);
+        let line = talk.out();
+        assert!(line.len() <= 512);
+        assert_eq!(line != "AUTH X-TEST\r\n", fits, "{length}");
+        if !fits {
+            talk.say("334 \r\n");
+            assert_eq!(talk.out().len(), 500 + 2);
+        }
+        talk.say("235 ok\r\n");
+        assert_eq!(talk.events(), ["ready"]);
+    }
+}
+
+#[test]
+fn c_063_a_challenge_and_a_response_of_12288_octets() {
+    let mut talk = opening(by(Scripted::default()), &["AUTH X-TEST"]);
+    talk.out();
+    let long = "QUJD".repeat(12_284 / 4);
+    talk.exchange(&format!("334 {long}\r\n"), &format!("{long}\r\n"));
+    let longer = "QUJD".repeat(12_288 / 4);
+    talk.exchange(&format!("334 {longer}\r\n"), "*\r\n");
+    talk.say("501 cancelled\r\n");
+    let (_, reason) = error(&mut talk);
+    assert!(matches!(reason, AuthenticationError::TooLong { .. }));
+}
+
+#[test]
+fn c_194_c_196_c_201_a_challenge_that_is_not_base64_is_cancelled() {
+    for challenge in ["!!!", "=AAA", "AAA=BBB", "AAA", "QUJD QUJD", "\u{fc}"] {
+        for reply in ["501 5.7.0 cancelled", "250 as you like", "500 what?"] {
+            let mut talk = opening(by(Scripted::default()), &["AUTH X-TEST"]);
+            talk.out();
+            talk.exchange(&format!("334 {challenge}\r\n"), "*\r\n");
+            talk.exchange(&format!("{reply}\r\n"), "QUIT\r\n");
+            let (error, reason) = error(&mut talk);
+            assert_eq!(error.phase(), Phase::Auth);
+            assert!(!error.is_of_the_opening());
+            let AuthenticationError::Mechanism { error, .. } = reason else {
+                panic!("{reason:?}");
+            };
+            assert_eq!(error, sasl::Error::NotBase64);
+        }
+    }
+}
+
+#[test]
+fn a_challenge_to_a_cancellation_is_the_end() {
+    let mut talk = opening(by(Scripted::default()), &["AUTH X-TEST"]);
+    talk.out();
+    talk.exchange("334 !\r\n", "*\r\n");
+    talk.say("334 again\r\n");
+    talk.events();
+    assert_eq!(*talk.error.unwrap().kind(), ErrorKind::Unexpected);
+}
+
+#[test]
+fn q50_endless_challenges() {
+    let mut talk = opening(by(Scripted::default()).max_rounds(3), &["AUTH X-TEST"]);
+    talk.out();
+    for _ in 0..3 {
+        talk.exchange("334 Zm9v\r\n", "Zm9v\r\n");
+    }
+    talk.exchange("334 Zm9v\r\n", "*\r\n");
+    talk.exchange("501 ok\r\n", "QUIT\r\n");
+    let (_, reason) = error(&mut talk);
+    assert!(matches!(reason, AuthenticationError::TooManyRounds { .. }));
+}
+
+#[test]
+fn c_203_a_server_that_says_yes_too_early() {
+    let mechanism = Scripted {
+        proof: Some(sasl::Error::TooEarly),
+        ..speaks(b"x")
+    };
+    let mut talk = opening(by(mechanism.clone()), &["AUTH X-TEST"]);
+    talk.out();
+    talk.exchange("235 ok\r\n", "QUIT\r\n");
+    error(&mut talk);
+
+    // The same where it was asked for later: nothing more is said to such a
+    // server.
+    let mut talk = Talk::open(config(), &["AUTH X-TEST"]);
+    talk.session.authenticate(by(mechanism)).unwrap();
+    talk.out();
+    talk.say("235 ok\r\n");
+    talk.events();
+    assert!(matches!(
+        talk.error.unwrap().kind(),
+        ErrorKind::Authentication(_)
+    ));
+}
+
+#[test]
+fn a_server_that_lies() {
+    let mechanism = Scripted {
+        responses: vec![Err(sasl::Error::Server("wrong signature"))],
+        ..speaks(b"x")
+    };
+    let mut talk = Talk::open(config(), &["AUTH X-TEST"]);
+    talk.session.authenticate(by(mechanism)).unwrap();
+    assert_eq!(talk.out(), "AUTH X-TEST eA==\r\n");
+    talk.exchange("334 dj1mb28=\r\n", "*\r\n");
+    talk.exchange("501 cancelled\r\n", "QUIT\r\n");
+    talk.events();
+    assert!(matches!(
+        talk.error.unwrap().kind(),
+        ErrorKind::Authentication(_)
+    ));
+}
+
+#[test]
+fn m02_t08_refused_in_the_opening() {
+    let mut talk = opening(by(speaks(b"x")), &["AUTH X-TEST"]);
+    talk.out();
+    talk.say(b"535-5.7.8 Fehler:\r\n535 5.7.8 \xfcberpr\xfcfen\r\n");
+    assert_eq!(talk.out(), "QUIT\r\n");
+    let (error, reason) = error(&mut talk);
+    assert_eq!(code(error.reply()), Some(535));
+    assert_eq!(error.reply().unwrap().lines().count(), 2);
+    assert!(reason.is_about_credentials());
+    assert!(!error.is_transient());
+    assert!(!error.is_of_the_opening(), "not tried at the next address");
+    assert!(error.to_string().contains("535"), "{error}");
+}
+
+#[test]
+fn c_214_what_the_codes_mean() {
+    for (reply, transient, credentials) in [
+        ("454 4.7.0 later", true, false),
+        ("432 4.7.12 transition", true, false),
+        ("535 5.7.8 wrong", false, true),
+        ("534 5.7.9 too weak", false, false),
+        (
+            "530 5.7.0 Must issue a STARTTLS command first",
+            false,
+            false,
+        ),
+        ("538 5.7.11 encryption required", false, false),
+        ("503 no", false, false),
+        ("500 5.5.6 too long", false, false),
+    ] {
+        let mut talk = opening(by(speaks(b"x")), &["AUTH X-TEST"]);
+        talk.out();
+        talk.say(format!("{reply}\r\n"));
+        let (error, reason) = error(&mut talk);
+        assert_eq!(error.is_transient(), transient, "{reply}");
+        assert_eq!(reason.is_about_credentials(), credentials, "{reply}");
+        assert!(error.to_string().contains(&reply[..3]), "{error}");
+    }
+}
+
+#[test]
+fn c_191_c_177_what_was_offered_in_clear_does_not_count() {
+    let config = config()
+        .tls(TlsPolicy::Required)
+        .authentication(by(speaks(b"x")));
+    let mut talk = Talk::new(config);
+    talk.exchange("220 x\r\n", EHLO);
+    talk.exchange(&hello(&["STARTTLS", "AUTH X-TEST"]), "STARTTLS\r\n");
+    talk.say("220 go\r\n");
+    let now = talk.now;
+    talk.session.handle_tls_established(TlsInfo::new(), now);
+    assert_eq!(talk.out(), EHLO);
+    talk.exchange(&hello(&["AUTH OTHER THINGS"]), "QUIT\r\n");
+    talk.events();
+    let error = talk.error.unwrap();
+    assert!(
+        matches!(
+            error.kind(),
+            ErrorKind::Authentication(AuthenticationError::NotOffered { offered })
+                if offered == &["OTHER", "THINGS"]
+        ),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("OTHER THINGS"));
+}
+
+#[test]
+fn q49_no_list_or_an_empty_one() {
+    for keywords in [&["AUTH"][..], &[], &["X-AUTH X-TEST"]] {
+        let mut talk = opening(by(speaks(b"x")), keywords);
+        assert_eq!(talk.out(), "QUIT\r\n");
+        let (_, reason) = error(&mut talk);
+        assert!(matches!(reason, AuthenticationError::NotOffered { .. }));
+    }
+}
+
+#[test]
+fn without_ehlo_there_is_no_authentication() {
+    let mut talk = Talk::new(config().authentication(by(speaks(b"x"))));
+    talk.exchange("220 x\r\n", EHLO);
+    talk.exchange("502 what?\r\n", "QUIT\r\n");
+}
+
+#[test]
+fn c_209_secrets_in_clear_only_when_told() {
+    let exposing = Scripted {
+        exposes: true,
+        ..speaks(b"x")
+    };
+    let mut talk = opening(by(exposing.clone()), &["AUTH X-TEST"]);
+    assert_eq!(talk.out(), "QUIT\r\n");
+    let (_, reason) = error(&mut talk);
+    assert_eq!(reason, AuthenticationError::NeedsTls);
+
+    let mut talk = opening(
+        by(exposing.clone()).secrets_in_clear(true),
+        &["AUTH X-TEST"],
+    );
+    assert_eq!(talk.out(), "AUTH X-TEST eA==\r\n");
+
+    // STARTTLS was not to be had, and was not required: still not in clear.
+    let config = config()
+        .tls(TlsPolicy::Opportunistic)
+        .authentication(by(exposing));
+    let mut talk = Talk::new(config);
+    talk.exchange("220 x\r\n", EHLO);
+    talk.exchange(&hello(&["STARTTLS", "AUTH X-TEST"]), "STARTTLS\r\n");
+    talk.exchange("454 no\r\n", "QUIT\r\n");
+}
+
+#[test]
+fn q43_c_215_another_mechanism_only_where_this_one_is_not_to_be_had() {
+    for (reply, goes_on) in [
+        ("504 5.5.4 no", true),
+        ("534 5.7.9 weak", true),
+        ("454 4.7.0 later", true),
+        ("538 5.7.11 TLS", true),
+        ("432 4.7.12 transition", true),
+        ("535 5.7.8 wrong", false),
+        ("501 5.5.2 what?", false),
+        ("503 5.5.1 no", false),
+    ] {
+        let authentication =
+            by(speaks(b"x")).or(sasl::Credentials::password("alice", "wonderland"));
+        let authentication = authentication.secrets_in_clear(true);
+        let mut talk = opening(authentication, &["AUTH PLAIN X-TEST"]);
+        assert_eq!(talk.out(), "AUTH X-TEST eA==\r\n");
+        talk.say(format!("{reply}\r\n"));
+        let next = match goes_on {
+            true => "AUTH PLAIN AGFsaWNlAHdvbmRlcmxhbmQ=\r\n",
+            false => "QUIT\r\n",
+        };
+        assert_eq!(talk.out(), next, "{reply}");
+        if goes_on {
+            // And when all have been tried, the last answer is the one to tell.
+            talk.exchange("504 5.5.4 neither\r\n", "QUIT\r\n");
+            let (_, reason) = error(&mut talk);
+            assert!(
+                reason.to_string().contains("PLAIN refused: 504"),
+                "{reason}"
+            );
+        }
+    }
+}
+
+#[test]
+fn asked_for_later() {
+    let mut talk = Talk::open(config(), &["AUTH X-TEST"]);
+    let request = talk.session.authenticate(by(speaks(b"x"))).unwrap();
+    assert_eq!(
+        talk.session.send(message(&["bob"])),
+        Err(CommandError::Authenticating)
+    );
+    assert_eq!(talk.session.noop(), Err(CommandError::Authenticating));
+    assert_eq!(talk.out(), "AUTH X-TEST eA==\r\n");
+    talk.say("535 5.7.8 wrong\r\n");
+    talk.events();
+    assert!(matches!(
+        talk.log.last(),
+        Some(Event::AuthenticationFailed { request: failed, error })
+            if *failed == request && error.is_about_credentials()
+    ));
+    // C-213: the session goes on, and may try again.
+    assert!(talk.session.is_reusable());
+    let request = talk.session.authenticate(by(speaks(b"y"))).unwrap();
+    assert_eq!(talk.out(), "AUTH X-TEST eQ==\r\n");
+    talk.say("235 ok\r\n");
+    talk.events();
+    assert_eq!(talk.log.last(), Some(&Event::Authenticated { request }));
+    // C-212, C-136: once is enough.
+    assert_eq!(
+        talk.session.authenticate(by(speaks(b"y"))),
+        Err(CommandError::Authenticated)
+    );
+    talk.session.send(message(&["bob"])).unwrap();
+    assert_eq!(talk.out(), "MAIL FROM:<alice@example.org>\r\n");
+}
+
+#[test]
+fn asked_for_later_and_not_to_be_had() {
+    let mut talk = Talk::open(config(), &[]);
+    talk.session.authenticate(by(speaks(b"x"))).unwrap();
+    assert_eq!(talk.out(), "");
+    let lines = talk.events();
+    assert!(lines[0].starts_with("r1 not authenticated"), "{lines:?}");
+    talk.session.noop().unwrap();
+    assert_eq!(talk.out(), "NOOP\r\n");
+}
+
+#[test]
+fn c_136_not_within_a_transaction() {
+    let mut talk = Talk::open(config(), &["AUTH X-TEST"]);
+    talk.session.mail(common::transaction(&[])).unwrap();
+    assert_eq!(
+        talk.session.authenticate(by(speaks(b"x"))),
+        Err(CommandError::TransactionOpen)
+    );
+}
+
+#[test]
+fn c_216_c_217_hello_again_only_when_told() {
+    let again = by(speaks(b"x")).hello_again(true);
+    let mut talk = opening(again, &["AUTH X-TEST"]);
+    assert_eq!(talk.out(), "AUTH X-TEST eA==\r\n");
+    talk.exchange("235 ok\r\n", EHLO);
+    assert_eq!(talk.events(), [""; 0]);
+    talk.exchange(
+        &hello(&["AUTH X-TEST", "SIZE 1000"]),
+        "MAIL FROM:<alice@example.org> SIZE=22\r\n",
+    );
+    assert_eq!(talk.events(), ["ready"]);
+}
+
+#[test]
+fn lost_or_closed_in_the_middle() {
+    let mut talk = opening(by(Scripted::default()), &["AUTH X-TEST"]);
+    talk.out();
+    talk.say("421 4.3.2 going down\r\n");
+    let lines = talk.events();
+    assert_eq!(lines[0], "closing 421 4.3.2 going down");
+    assert_eq!(*talk.error.unwrap().kind(), ErrorKind::Closing);
+
+    let mut talk = opening(by(Scripted::default()), &["AUTH X-TEST"]);
+    talk.out();
+    talk.eof();
+    talk.events();
+    let error = talk.error.unwrap();
+    assert_eq!(*error.kind(), ErrorKind::ConnectionLost);
+    assert_eq!(error.phase(), Phase::Auth);
+}
+
+#[test]
+fn a_name_that_is_none_is_never_sent() {
+    for name in ["X TEST", "X\r\nQUIT", "", "A-NAME-THAT-IS-TOO-LONG"] {
+        let made = Authentication::custom(name, |_| Box::new(Scripted::default()));
+        let mut talk = opening(made, &[&format!("AUTH {name}").replace("\r\n", " ")]);
+        assert_eq!(talk.out(), "QUIT\r\n");
+    }
+}
+
+#[test]
+fn the_driver_cannot_write_any_more() {
+    let mut talk = opening(by(speaks(b"x")), &["AUTH X-TEST"]);
+    let now = talk.now;
+    talk.session.handle_write_closed(now);
+    talk.say("535 no\r\n");
+    talk.events();
+    assert_eq!(*talk.error.unwrap().kind(), ErrorKind::Refused);
+}
+
+#[test]
+fn every_split_of_an_exchange() {
+    let server = "334 Zm9v\r\n334 \r\n235 2.7.0 ok\r\n";
+    let run = |step: usize| {
+        let mut talk = opening(by(Scripted::default()), &["AUTH X-TEST"]);
+        let mut sent = talk.out();
+        for line in server.split_inclusive('\n') {
+            for piece in line.as_bytes().chunks(step) {
+                talk.say(piece);
+                sent += &talk.out();
+            }
+        }
+        (sent, talk.events())
+    };
+    let whole = run(100);
+    assert!(whole.0.contains("Zm9v\r\n\r\nMAIL"), "{}", whole.0);
+    for step in 1..12 {
+        assert_eq!(run(step), whole);
+    }
+}
+
+#[test]
+fn nothing_is_configured_by_accident() {
+    let talk = opening(by(speaks(b"x")), &["AUTH X-TEST"]);
+    assert!(talk.session.authenticated().is_none());
+    let mut talk = Talk::open(config(), &["AUTH PLAIN LOGIN"]);
+    assert_eq!(talk.out(), "");
+    let _: Config = config();
+}
