@@ -1,0 +1,20 @@
+//! The values of options.
+
+use std::{ffi::OsString, fmt};
+
+/// The value of an option.
+pub(crate) fn parsed<T, E: fmt::Display>(
+    option: &str,
+    value: Option<OsString>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, String> {
+    let value = required(option, value)?;
+    let wrong = |error: &dyn fmt::Display| format!("{option} '{}': {error}", value.display());
+    let text = value.to_str().ok_or_else(|| wrong(&"not UTF-8"))?;
+    parse(text).map_err(|error| wrong(&error))
+}
+
+/// The value of an option, as it is.
+pub(crate) fn required(option: &str, value: Option<OsString>) -> Result<OsString, String> {
+    value.ok_or_else(|| format!("{option} needs a value"))
+}

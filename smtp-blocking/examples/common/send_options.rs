@@ -1,0 +1,172 @@
+//! The command line of `send`.
+
+use std::{ffi::OsString, net::IpAddr, process::ExitCode, time::Duration};
+
+use smtp_proto::{
+    client::{self, LineEndings, Transaction},
+    types::{CommandTextError, ForwardPath, Host, ReversePath},
+};
+
+use crate::{
+    option::parsed,
+    source::Source,
+    terminal::{note, say},
+};
+
+const HELP: &str = "\
+Sends a message by SMTP.
+
+Usage: send
+       send --server HOST[:PORT] --from ADDRESS --to ADDRESS... [OPTION...] [FILE]
+
+Without arguments, a receiver is started at a loopback port, and gets a message.
+With arguments, FILE is sent, or standard input: a message with its header. Line
+ends may be those of any system.
+
+  --server HOST[:PORT]      a name, or an address ([::1]:2525); port 25 if none
+                            is given
+  --from ADDRESS            the sender; '<>' for none
+  --to ADDRESS              a recipient; may be repeated
+  --all-or-nothing          send to nobody if any recipient is refused
+  --name NAME               what to be called (default: the local address)
+  --timeout SECONDS         the longest wait for any one answer (default: as RFC
+                            5321 wants it, from two minutes to ten)
+  --quiet                   do not show the dialogue on standard error
+  --help                    print this
+
+What became of the message goes to standard output, a line for each recipient.
+Exit codes: 0 accepted for all, 1 for some, 3 for none; 2 wrong usage; 4 in
+doubt: the server may have the message or not; 5 no session with the server, or
+it ended too early.
+";
+
+pub(crate) struct Options {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) from: ReversePath,
+    pub(crate) to: Vec<ForwardPath>,
+    pub(crate) policy: client::RecipientPolicy,
+    pub(crate) name: Option<Host>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) quiet: bool,
+    pub(crate) file: Option<OsString>,
+}
+
+impl Options {
+    /// `None` if help was asked for.
+    fn from_arguments(arguments: Vec<OsString>) -> Result<Option<Self>, String> {
+        let (mut server, mut from, mut file) = (None, None, None);
+        let (mut name, mut timeout) = (None, None);
+        let mut to = Vec::new();
+        let mut policy = client::RecipientPolicy::Partial;
+        let mut quiet = false;
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
+            let option = argument.to_str().unwrap_or_default();
+            let mut value = || arguments.next();
+            match option {
+                "--help" | "-h" => return Ok(None),
+                "--server" => server = Some(parsed(option, value(), host_and_port)?),
+                "--from" => from = Some(parsed(option, value(), str::parse)?),
+                "--to" => to.push(parsed(option, value(), str::parse)?),
+                "--all-or-nothing" => policy = client::RecipientPolicy::AllOrNothing,
+                "--name" => name = Some(parsed(option, value(), named)?),
+                "--timeout" => {
+                    let seconds = parsed(option, value(), str::parse)?;
+                    timeout = Some(Duration::from_secs(seconds));
+                }
+                "--quiet" | "-q" => quiet = true,
+                _ if argument.as_encoded_bytes().starts_with(b"-") && option != "-" => {
+                    return Err(format!("unknown option {}", argument.display()));
+                }
+                _ if file.is_none() => file = Some(argument),
+                _ => return Err(format!("one file only, and not {}", argument.display())),
+            }
+        }
+        let (host, port) = server.ok_or("--server is missing")?;
+        if to.is_empty() {
+            return Err("--to is missing".into());
+        }
+        Ok(Some(Self {
+            host,
+            port,
+            from: from.ok_or("--from is missing")?,
+            to,
+            policy,
+            name,
+            timeout,
+            quiet,
+            file,
+        }))
+    }
+
+    /// What a session is to do. `local` is the name of a client that was given
+    /// none.
+    pub(crate) fn config(&self, local: IpAddr) -> Result<client::Config, CommandTextError> {
+        let name = self
+            .name
+            .clone()
+            .unwrap_or_else(|| local.to_canonical().into());
+        let mut config = client::Config::new(&name)?
+            .line_endings(LineEndings::Repair)
+            // Whether a line is too long is for the server to say here.
+            .max_line(None)
+            .long_local_parts(true);
+        if let Some(timeout) = self.timeout {
+            config = config.timeouts(client::Timeouts::all(timeout));
+        }
+        Ok(config)
+    }
+
+    /// The transaction, but for its content.
+    pub(crate) fn transaction(&self) -> Transaction {
+        Transaction::new(self.from.clone())
+            .recipients(self.to.clone())
+            .policy(self.policy)
+    }
+}
+
+/// What to send, and how; or the exit code of a program that has nothing to do.
+pub(crate) fn prepare(arguments: Vec<OsString>) -> Result<(Options, Source), ExitCode> {
+    let prepared = Options::from_arguments(arguments).and_then(|options| {
+        let source = options
+            .as_ref()
+            .map(|options| Source::open(options.file.as_deref()))
+            .transpose()?;
+        Ok(options.zip(source))
+    });
+    match prepared {
+        Ok(Some(prepared)) => Ok(prepared),
+        Ok(None) => {
+            say(HELP.trim_end());
+            Err(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            note(format_args!("send: {error}; try --help"));
+            Err(ExitCode::from(2))
+        }
+    }
+}
+
+/// A name that can be sent.
+fn named(text: &str) -> Result<Host, Box<dyn std::error::Error>> {
+    let name = text.parse()?;
+    client::Config::new(&name)?;
+    Ok(name)
+}
+
+/// `HOST`, `HOST:PORT`, `ADDRESS`, or `[ADDRESS]:PORT`.
+fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    let bare_v6 = text.matches(':').count() > 1 && !text.contains(']');
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !bare_v6 && !port.ends_with(']') => {
+            let port = port.parse().map_err(|_| "not a port".to_owned())?;
+            (host, port)
+        }
+        _ => (text, 25),
+    };
+    if host.is_empty() || host.starts_with('[') != host.ends_with(']') {
+        return Err("not a host".to_owned());
+    }
+    Ok((host.to_owned(), port))
+}
