@@ -30,6 +30,7 @@
 mod channel;
 mod connect;
 mod connection;
+mod connector;
 mod content;
 mod message;
 mod server;
@@ -44,6 +45,7 @@ mod transport;
 
 pub use connect::{Addresses, CONNECT_TIMEOUT, connect};
 pub use connection::Connection;
+pub use connector::Connector;
 pub use content::ContentWriter;
 pub use message::Message;
 pub use server::{Server, Shutdown};

@@ -140,6 +140,7 @@ impl Tls {
                 Ok(()) if self.connection.wants_write() => {
                     return Err(ErrorKind::Interrupted.into());
                 }
+                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
                 // Why a write failed is for the peer to say, if it did.
                 Ok(()) | Err(_) => {}
             }

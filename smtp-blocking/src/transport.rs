@@ -212,6 +212,14 @@ impl<S: Stream> Transport<S> {
     }
 }
 
+/// What nobody can guess, for a session. `None` on a system that has no such
+/// thing: what needs it is not used then.
+pub(crate) fn seed() -> Option<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).ok()?;
+    Some(seed)
+}
+
 fn is_for_later(error: &io::Error) -> bool {
     is_timeout(error) || error.kind() == ErrorKind::Interrupted
 }

@@ -80,7 +80,7 @@ impl Transcript {
     /// A response went by in an exchange of authentication, or its
     /// cancellation.
     pub(crate) fn response(&mut self, is_cancelled: bool) {
-        if let Some(hook) = &mut self.0 {
+        if let Some(hook) = self.hook() {
             hook(Entry::Command(if is_cancelled { b"*" } else { b"***" }));
         }
     }
