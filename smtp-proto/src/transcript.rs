@@ -80,8 +80,8 @@ impl Transcript {
     /// A response went by in an exchange of authentication, or its
     /// cancellation.
     pub(crate) fn response(&mut self, is_cancelled: bool) {
-        if let Some(hook) = self.hook() {
-            hook(Entry::Command(if is_cancelled { b"*" } else { b"***" }));
+        if let Some(hook) = &mut self.0 {
+            hook.get_mut()(Entry::Command(if is_cancelled { b"*" } else { b"***" }));
         }
     }
 

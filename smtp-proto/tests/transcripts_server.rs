@@ -6,32 +6,44 @@
 use std::{fs, path::Path};
 
 use smtp_proto::{
-    Instant,
+    Instant, TlsInfo, TlsPolicy,
     server::{Config, Event, Rejection, Session},
     types::Mailbox,
 };
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Script {
-    client: Vec<u8>,
+    tls: TlsPolicy,
+    /// What the client says in clear, and then what it says inside TLS.
+    client: Vec<Vec<u8>>,
     server: String,
     messages: String,
 }
 
 fn parse(text: &str) -> Script {
-    let mut script = Script::default();
+    let mut script = Script {
+        client: vec![Vec::new()],
+        ..Script::default()
+    };
     for line in text.lines() {
         let (kind, rest) = line.split_at_checked(2).unwrap_or((line, ""));
         let rest = rest.strip_prefix(' ').unwrap_or(rest);
         match kind {
             "C:" => {
-                script.client.extend(rest.replace("\\n", "\n").bytes());
-                script.client.extend(b"\r\n");
+                let client = script.client.last_mut().unwrap();
+                client.extend(rest.replace("\\n", "\n").bytes());
+                client.extend(b"\r\n");
             }
             "S:" => script.server += &format!("{rest}\r\n"),
             "= " => script.messages += &format!("{rest}\n"),
+            "--" => script.client.push(Vec::new()),
             "# " | "" => {}
-            other => panic!("what is {other:?}?"),
+            _ => match line {
+                "config starttls" => script.tls = TlsPolicy::Opportunistic,
+                "config starttls required" => script.tls = TlsPolicy::Required,
+                "config tls first" => script.tls = TlsPolicy::Implicit,
+                _ => panic!("what is {line:?}?"),
+            },
         }
     }
     script
@@ -47,19 +59,51 @@ fn known(mailbox: Option<&Mailbox>) -> bool {
     })
 }
 
-/// What the session makes of the pieces.
-fn replay(pieces: &[&[u8]]) -> (String, String) {
+/// How the octets of the client come.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    Nowhere,
+    Everywhere,
+    At(usize),
+}
+
+impl Cut {
+    /// The pieces of `octets`, which begin at `start`.
+    fn pieces(self, octets: &[u8], start: usize) -> Vec<&[u8]> {
+        match self {
+            Self::Everywhere if !octets.is_empty() => octets.chunks(1).collect(),
+            Self::At(at) if (start + 1..start + octets.len()).contains(&at) => {
+                let (first, second) = octets.split_at(at - start);
+                vec![first, second]
+            }
+            _ => vec![octets],
+        }
+    }
+}
+
+/// What the session makes of it.
+fn replay(script: &Script, cut: Cut) -> (String, String) {
     let config = Config::new("mx.example.net".parse().unwrap())
         .unwrap()
         .ask_verify(true)
-        .ask_expand(true);
+        .ask_expand(true)
+        .tls(script.tls);
     let mut session = Session::new(config, Instant::ORIGIN);
     let (mut server, mut messages, mut content) = (Vec::new(), String::new(), Vec::new());
     let bob: Mailbox = "bob@example.net".parse().unwrap();
     let carol: Mailbox = "carol@example.net".parse().unwrap();
+    let mut start = 0;
+    let mut pieces = Vec::new();
+    for (index, octets) in script.client.iter().enumerate() {
+        pieces.extend((index > 0).then_some(None));
+        pieces.extend(cut.pieces(octets, start).into_iter().map(Some));
+        start += octets.len();
+    }
     for piece in pieces {
-        if !piece.is_empty() {
-            session.handle_input(piece, Instant::ORIGIN);
+        match piece {
+            None => session.handle_tls_established(TlsInfo::new(), Instant::ORIGIN),
+            Some([]) => {}
+            Some(piece) => session.handle_input(piece, Instant::ORIGIN),
         }
         loop {
             while let Some(event) = session.poll_event().unwrap() {
@@ -92,7 +136,7 @@ fn replay(pieces: &[&[u8]]) -> (String, String) {
                     },
                     Event::Expand(expand) => expand.members(&[bob.clone(), carol.clone()]),
                     Event::Discarded(_) => content.clear(),
-                    Event::Closed => {}
+                    Event::StartTls | Event::Closed => {}
                     other => panic!("{other:?}"),
                 }
             }
@@ -115,19 +159,13 @@ fn m_24_every_dialogue_whole_in_octets_and_cut_in_two_everywhere() {
         let path = file.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let script = parse(&fs::read_to_string(&path).unwrap());
-        let right = (script.server, script.messages);
-        let octets = &script.client[..];
-        assert_eq!(replay(&[octets]), right, "{name}, whole");
-        assert_eq!(
-            replay(&octets.chunks(1).collect::<Vec<_>>()),
-            right,
-            "{name}, octet by octet"
-        );
-        for at in 1..octets.len() {
-            let (first, second) = octets.split_at(at);
-            assert_eq!(replay(&[first, second]), right, "{name}, cut at {at}");
+        let right = (script.server.clone(), script.messages.clone());
+        let length = script.client.iter().map(Vec::len).sum();
+        let cuts = (1..length).map(Cut::At);
+        for cut in [Cut::Nowhere, Cut::Everywhere].into_iter().chain(cuts) {
+            assert_eq!(replay(&script, cut), right, "{name}, cut {cut:?}");
         }
         count += 1;
     }
-    assert!(count >= 8, "{count} dialogues");
+    assert!(count >= 11, "{count} dialogues");
 }

@@ -17,7 +17,7 @@ use crate::types::Secret;
 /// authenticated. After an error it cancels the exchange and calls nothing more.
 ///
 /// Implementations keep secrets out of their `Debug` form.
-pub trait Mechanism: fmt::Debug + Send {
+pub trait Mechanism: fmt::Debug + Send + Sync {
     /// The registered name, in upper case: 1 to 20 letters, digits, `-` and `_`.
     fn name(&self) -> &str;
 

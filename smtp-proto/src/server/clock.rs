@@ -18,6 +18,8 @@ pub(super) enum Wait {
     Content(u64),
     /// For the client to read replies, of which so many octets were sent.
     Output(u64),
+    /// For the handshake of TLS.
+    Handshake,
     /// For the last reply to leave.
     Closing,
 }
@@ -88,6 +90,7 @@ impl Clock {
             Wait::Command(_) => self.timeouts.command,
             Wait::Content(_) => self.timeouts.content,
             Wait::Output(_) => self.timeouts.output,
+            Wait::Handshake => self.timeouts.tls_handshake,
             Wait::Closing => self.timeouts.closing,
         };
         (timeout != Duration::MAX).then(|| self.since + timeout)

@@ -22,9 +22,9 @@ use crate::{
 
 /// Commands that RFCs define, and this server does not implement: 502, where an
 /// unknown one gets 500 (RFC 5321 section 4.2.4).
-const NOT_IMPLEMENTED: [&str; 15] = [
-    "ATRN", "AUTH", "BDAT", "BURL", "ETRN", "LHLO", "SAML", "SEND", "SOML", "STARTTLS", "TURN",
-    "XCLIENT", "XFORWARD", "VERB", "ONEX",
+const NOT_IMPLEMENTED: [&str; 14] = [
+    "ATRN", "AUTH", "BDAT", "BURL", "ETRN", "LHLO", "SAML", "SEND", "SOML", "TURN", "XCLIENT",
+    "XFORWARD", "VERB", "ONEX",
 ];
 
 /// The methods of HTTP (RFC 9110 section 9). A browser can be made to send
@@ -44,7 +44,7 @@ impl Dialogue {
         self.transcript.command(line);
         self.count_command();
         if self.commands() == 1 && is_http(line) {
-            self.abort(reply::NOT_SMTP, Discarded::TooManyErrors);
+            self.abort(reply::NOT_HTTP, Discarded::TooManyErrors);
             return None;
         }
         let parsed = if self.config.lenient_paths {
@@ -66,6 +66,14 @@ impl Dialogue {
     /// An `Err` is the reply to a command that should not have been sent.
     fn decide(&mut self, command: Command) -> Result<Option<Asked>, Fixed> {
         let trigger = trigger(&command);
+        if self.state() != State::Refused {
+            if self.needs_starttls(&command) {
+                return Err(reply::NEEDS_STARTTLS);
+            }
+            if let (Command::StartTls, Some(refusal)) = (&command, self.starttls_refusal()) {
+                return Err(refusal);
+            }
+        }
         if self.state().after(trigger).is_none() {
             return Err(out_of_sequence(self.state(), trigger));
         }
@@ -97,10 +105,20 @@ impl Dialogue {
                 self.move_on(trigger, Discarded::Quit);
                 Ok(None)
             }
+            // The reply depends on what stands behind the command.
+            Command::StartTls => {
+                self.move_on(trigger, Discarded::Hello);
+                Ok(None)
+            }
             Command::Noop(_) => self.done(reply::NOOP),
             Command::Help(_) => {
-                let expand = if self.config.ask_expand { " EXPN" } else { "" };
-                let text = format!("{}{expand}\nsee RFC 5321", reply::HELP.text());
+                let also = |verb, offered: bool| if offered { verb } else { "" };
+                let text = format!(
+                    "{}{}{}\nsee RFC 5321",
+                    reply::HELP.text(),
+                    also(" EXPN", self.config.ask_expand),
+                    also(" STARTTLS", self.config.offers_starttls()),
+                );
                 self.reply(&reply::HELP.saying(&text));
                 Ok(None)
             }
@@ -222,6 +240,7 @@ fn trigger(command: &Command) -> Trigger {
         Command::Data => Trigger::Data,
         Command::Rset => Trigger::Rset,
         Command::Quit => Trigger::Quit,
+        Command::StartTls => Trigger::StartTls,
         _ => Trigger::Other,
     }
 }
@@ -231,7 +250,7 @@ fn out_of_sequence(state: State, trigger: Trigger) -> Fixed {
     match (state, trigger) {
         (State::Refused, _) => reply::NO_SERVICE,
         (State::Greeted, _) => reply::NO_HELLO,
-        (State::Mail | State::Recipients, Trigger::Mail) => reply::NESTED_MAIL,
+        (State::Mail | State::Recipients, Trigger::Mail | Trigger::StartTls) => reply::NESTED_MAIL,
         (State::Mail, Trigger::Data) => reply::NO_RECIPIENTS,
         (State::Ready, _) => reply::NO_MAIL,
         _ => reply::OUT_OF_SEQUENCE,

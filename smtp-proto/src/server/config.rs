@@ -7,7 +7,10 @@ use alloc::{
 use core::time::Duration;
 
 use super::{error::ConfigError, reply};
-use crate::types::{Capability, Host};
+use crate::{
+    TlsPolicy,
+    types::{Capability, Host},
+};
 
 /// What the server is called, what it offers, and where its patience ends.
 ///
@@ -32,6 +35,7 @@ pub struct Config {
     pub(super) max_errors: usize,
     pub(super) max_refused_recipients: usize,
     pub(super) timeouts: Timeouts,
+    pub(super) tls: TlsPolicy,
     pub(super) pipelining: bool,
     pub(super) eight_bit: bool,
     pub(super) smtputf8: bool,
@@ -77,6 +81,7 @@ impl Config {
             max_errors: Self::DEFAULT_MAX_ERRORS,
             max_refused_recipients: Self::DEFAULT_MAX_REFUSED_RECIPIENTS,
             timeouts: Timeouts::default(),
+            tls: TlsPolicy::None,
             pipelining: true,
             eight_bit: true,
             smtputf8: false,
@@ -145,6 +150,19 @@ impl Config {
         self
     }
 
+    /// Whether there is TLS, and how it begins. None by default, because it
+    /// takes a driver that can perform the handshake when
+    /// [`Event::StartTls`](super::Event::StartTls) says so.
+    ///
+    /// [`Required`](TlsPolicy::Required) is for submission (port 587): other
+    /// clients get 530 5.7.0 to all but EHLO, HELO, NOOP, RSET, STARTTLS and QUIT.
+    /// A public server on port 25 must not require it (RFC 3207 section 4).
+    #[must_use]
+    pub fn tls(mut self, policy: TlsPolicy) -> Self {
+        self.tls = policy;
+        self
+    }
+
     /// Whether to offer `PIPELINING` (RFC 2920). On by default. Commands that
     /// come in groups all the same are answered in their order.
     #[must_use]
@@ -207,8 +225,13 @@ impl Config {
         &self.host
     }
 
+    /// Whether there is a `STARTTLS` on a connection that is in clear.
+    pub(super) const fn offers_starttls(&self) -> bool {
+        matches!(self.tls, TlsPolicy::Opportunistic | TlsPolicy::Required)
+    }
+
     /// What the reply to EHLO lists, which is exactly what is accepted.
-    pub(super) fn capabilities(&self) -> Vec<Capability> {
+    pub(super) fn capabilities(&self, secured: bool) -> Vec<Capability> {
         let size = self.max_message_size.unwrap_or(0);
         [
             (self.pipelining, Capability::Pipelining),
@@ -216,6 +239,7 @@ impl Config {
             (self.offers_eight_bit(), Capability::EightBitMime),
             (self.smtputf8, Capability::SmtpUtf8),
             (true, Capability::EnhancedStatusCodes),
+            (self.offers_starttls() && !secured, Capability::StartTls),
             (self.ask_verify, Capability::Vrfy),
             (self.ask_expand, Capability::Expn),
             (true, Capability::Help),
@@ -230,9 +254,9 @@ impl Config {
     }
 
     /// The host and the lines of [`capabilities`](Self::capabilities).
-    pub(super) fn hello_text(&self) -> String {
+    pub(super) fn hello_text(&self, secured: bool) -> String {
         let mut text = self.host.to_string();
-        for capability in self.capabilities() {
+        for capability in self.capabilities(secured) {
             text.push('\n');
             text.push_str(&capability.to_string());
         }
@@ -270,6 +294,8 @@ pub struct Timeouts {
     /// For the client to read each [`OUTPUT_BLOCK`](Self::OUTPUT_BLOCK) of
     /// replies; 5 minutes by default.
     pub output: Duration,
+    /// For the handshake of TLS; a minute by default.
+    pub tls_handshake: Duration,
     /// For the last reply to leave; 30 seconds by default.
     pub closing: Duration,
 }
@@ -289,6 +315,7 @@ impl Timeouts {
             command: time,
             content: time,
             output: time,
+            tls_handshake: time,
             closing: time,
         }
     }
@@ -297,6 +324,7 @@ impl Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            tls_handshake: Duration::from_secs(60),
             closing: Duration::from_secs(30),
             ..Self::all(Duration::from_secs(5 * 60))
         }
@@ -314,7 +342,7 @@ mod tests {
     #[test]
     fn s_030_s_040_what_is_listed() {
         assert_eq!(
-            config().hello_text(),
+            config().hello_text(false),
             "mx.example.net\nPIPELINING\nSIZE 26214400\n8BITMIME\nENHANCEDSTATUSCODES\nHELP"
         );
         let least = config()
@@ -322,7 +350,7 @@ mod tests {
             .eight_bit_mime(false)
             .max_message_size(None);
         assert_eq!(
-            least.hello_text(),
+            least.hello_text(false),
             "mx.example.net\nSIZE 0\nENHANCEDSTATUSCODES\nHELP"
         );
     }
@@ -335,8 +363,26 @@ mod tests {
 
     #[test]
     fn s_038_smtputf8_brings_8bitmime() {
-        let text = config().eight_bit_mime(false).smtputf8(true).hello_text();
+        let text = config()
+            .eight_bit_mime(false)
+            .smtputf8(true)
+            .hello_text(false);
         assert!(text.contains("\n8BITMIME\nSMTPUTF8\n"), "{text}");
+    }
+
+    #[test]
+    fn s_037_starttls_is_listed_where_it_can_be_used() {
+        for (policy, secured, listed) in [
+            (TlsPolicy::None, false, false),
+            (TlsPolicy::Opportunistic, false, true),
+            (TlsPolicy::Opportunistic, true, false),
+            (TlsPolicy::Required, false, true),
+            (TlsPolicy::Required, true, false),
+            (TlsPolicy::Implicit, true, false),
+        ] {
+            let text = config().tls(policy).hello_text(secured);
+            assert_eq!(text.contains("\nSTARTTLS\n"), listed, "{text}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::{
     state::{State, Trigger},
 };
 use crate::{
+    TlsInfo, TlsPolicy,
     buffer::SendBuffer,
     transcript::{Hook, Transcript},
     types::{HelloName, Parameters, Reply, ReversePath},
@@ -27,9 +28,13 @@ pub(super) struct Dialogue {
     pub(super) transcript: Transcript,
     pub(super) content: Content,
     greeting: Reply,
+    pub(super) greeted: bool,
+    /// The greeting is a refusal.
+    pub(super) turned_away: bool,
     state: State,
+    pub(super) tls: Option<TlsInfo>,
     /// The name that the client gave, and whether by EHLO.
-    hello: Option<(HelloName, bool)>,
+    pub(super) hello: Option<(HelloName, bool)>,
     envelope: Envelope,
     /// Whether the envelope belongs to a transaction that is open.
     is_open: bool,
@@ -47,26 +52,30 @@ impl Dialogue {
     pub(super) fn new(config: Config) -> Self {
         let text = format!("{} {}", config.host, config.greeting);
         let greeting = reply::from_host(220, text.trim_end());
-        Self::greeted(config, &greeting, State::Greeted)
+        Self::start(config, greeting, false)
     }
 
     pub(super) fn refusing(config: Config, rejection: &Rejection) -> Self {
         let greeting = rejection.greeting(&config.host);
-        let mut dialogue = Self::greeted(config, &greeting, State::Refused);
-        if rejection.closes() {
-            dialogue.move_on(Trigger::Abort, Discarded::Shutdown);
-        }
-        dialogue
+        Self::start(config, greeting, true)
     }
 
-    fn greeted(config: Config, greeting: &Reply, state: State) -> Self {
+    fn start(config: Config, greeting: Reply, turned_away: bool) -> Self {
+        let state = match config.tls {
+            TlsPolicy::Implicit => State::Securing,
+            _ if turned_away => State::Refused,
+            _ => State::Greeted,
+        };
         let mut dialogue = Self {
             content: Content::new(&config),
             config,
             output: SendBuffer::default(),
             transcript: Transcript::default(),
-            greeting: greeting.clone(),
+            greeting,
+            greeted: false,
+            turned_away,
             state,
+            tls: None,
             hello: None,
             envelope: Envelope::new(ReversePath::Null, Parameters::new()),
             is_open: false,
@@ -76,14 +85,27 @@ impl Dialogue {
             errors: 0,
             refused_recipients: 0,
         };
-        dialogue.reply(greeting);
+        if !dialogue.is_securing() {
+            dialogue.say_greeting();
+        }
         dialogue
     }
 
-    /// The greeting was made before anyone could have asked to be shown it.
+    /// After a 421 there is nothing to wait for.
+    pub(super) fn say_greeting(&mut self) {
+        self.greeted = true;
+        let greeting = self.greeting.clone();
+        self.reply(&greeting);
+        if self.turned_away && greeting.code().get() == 421 {
+            self.move_on(Trigger::Abort, Discarded::Shutdown);
+        }
+    }
+
+    /// The greeting may have been said before anyone could have asked to be
+    /// shown it.
     pub(super) fn set_transcript(&mut self, hook: Hook) {
         self.transcript.set(hook);
-        if self.commands == 0 {
+        if self.greeted && self.commands == 0 {
             self.transcript.reply(&self.greeting);
         }
     }
@@ -121,6 +143,7 @@ impl Dialogue {
                 .as_ref()
                 .map(|(name, extended)| (name, *extended)),
             self.is_open.then_some(&self.envelope),
+            self.tls.as_ref(),
             date,
         )
     }
@@ -199,7 +222,7 @@ impl Dialogue {
 impl Dialogue {
     pub(super) fn greet(&mut self, name: &HelloName, extended: bool) {
         let text = if extended {
-            self.config.hello_text()
+            self.config.hello_text(self.tls.is_some())
         } else {
             format!("{}", self.config.host)
         };

@@ -14,6 +14,8 @@ pub enum Error {
     /// [`wants_input`](super::Session::wants_input) said no, and more of it
     /// than is kept for later.
     InputOverflow,
+    /// The driver reported the end of a TLS handshake that it was not asked for.
+    UnexpectedHandshake,
 }
 
 impl fmt::Display for Error {
@@ -21,6 +23,9 @@ impl fmt::Display for Error {
         match self {
             Self::InputOverflow => {
                 f.write_str("the driver read on although the server session wanted no input")
+            }
+            Self::UnexpectedHandshake => {
+                f.write_str("the driver reported a TLS handshake that the session did not ask for")
             }
         }
     }

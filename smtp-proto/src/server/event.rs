@@ -31,6 +31,15 @@ pub enum Event<'a> {
     /// The client wants to know who is on a list (EXPN); only if
     /// [`Config::ask_expand`](super::Config::ask_expand) says so.
     Expand(Expand<'a>),
+    /// TLS begins: the driver performs the handshake, and reports with
+    /// [`handle_tls_established`](super::Session::handle_tls_established) or
+    /// [`handle_tls_failed`](super::Session::handle_tls_failed). Only with a
+    /// [`TlsPolicy`](crate::TlsPolicy) that says so.
+    ///
+    /// Comes once, when all that was said in clear has been sent. The driver
+    /// reads nothing more in clear: octets that came before the handshake are
+    /// not the client's, or not meant to be seen, and end the session.
+    StartTls,
     /// The transaction is gone: whatever was kept of it is to be thrown away.
     ///
     /// This comes exactly once for every transaction whose [`Mail`] was
@@ -54,6 +63,7 @@ impl fmt::Debug for Event<'_> {
             Self::Message(question) => question.fmt(f),
             Self::Verify(question) => question.fmt(f),
             Self::Expand(question) => question.fmt(f),
+            Self::StartTls => f.write_str("StartTls"),
             Self::Discarded(why) => write!(f, "Discarded({why:?})"),
             Self::Closed => f.write_str("Closed"),
         }

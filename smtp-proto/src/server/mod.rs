@@ -55,6 +55,12 @@
 //! driver calls [`Session::poll_event`] again once it knows: it gets the same
 //! question. No deadline runs meanwhile, and what the client sends is kept, up to
 //! a limit.
+//!
+//! With a [`TlsPolicy`](crate::TlsPolicy) other than the default, the driver
+//! performs a handshake when [`Event::StartTls`] says so, reading nothing in clear
+//! before it, and reports with [`Session::handle_tls_established`] or
+//! [`Session::handle_tls_failed`]. [`Session::poll_timeout`] says how long it may
+//! take.
 
 mod clock;
 mod command;
@@ -70,6 +76,7 @@ mod received;
 mod reply;
 mod session;
 mod state;
+mod tls;
 
 pub use config::{Config, LoneLineEndings, Timeouts};
 pub use envelope::{Envelope, Recipient};

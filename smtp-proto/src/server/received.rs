@@ -9,7 +9,10 @@ use alloc::{
 use core::{fmt, net::IpAddr};
 
 use super::envelope::Envelope;
-use crate::types::{AddressLiteral, HelloName, Host, Mailbox, ReversePath};
+use crate::{
+    TlsInfo,
+    types::{AddressLiteral, HelloName, Host, Mailbox, ReversePath},
+};
 
 /// The longest line that a header should have, without its CRLF (RFC 5322
 /// section 2.1.1).
@@ -36,6 +39,7 @@ pub struct Received<'a> {
     by: &'a Host,
     hello: Option<(&'a HelloName, bool)>,
     envelope: Option<&'a Envelope>,
+    tls: Option<&'a TlsInfo>,
     date: Date,
     peer: Option<IpAddr>,
     id: Option<String>,
@@ -46,12 +50,14 @@ impl<'a> Received<'a> {
         by: &'a Host,
         hello: Option<(&'a HelloName, bool)>,
         envelope: Option<&'a Envelope>,
+        tls: Option<&'a TlsInfo>,
         date: Date,
     ) -> Self {
         Self {
             by,
             hello,
             envelope,
+            tls,
             date,
             peer: None,
             id: None,
@@ -93,13 +99,24 @@ impl<'a> Received<'a> {
         words
     }
 
-    /// The transmission type (RFC 3848, RFC 6531 section 4.3).
-    fn protocol(&self) -> &'static str {
-        match (self.hello, self.envelope) {
+    /// The transmission type (RFC 3848, RFC 6531 section 4.3). Behind HELO there
+    /// is but one.
+    fn protocol(&self) -> String {
+        let base = match (self.hello, self.envelope) {
             (_, Some(envelope)) if envelope.is_smtputf8() => "UTF8SMTP",
             (Some((_, true)), _) => "ESMTP",
-            _ => "SMTP",
-        }
+            _ => return String::from("SMTP"),
+        };
+        let secured = if self.tls.is_some() { "S" } else { "" };
+        format!("{base}{secured}")
+    }
+
+    /// The name of the cipher suite, if it is one of the registry (RFC 8314
+    /// section 4.3).
+    fn cipher_suite(&self) -> Option<&str> {
+        let name = self.tls?.cipher_suite_name();
+        let registered = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        (name.starts_with("TLS_") && name.bytes().all(registered)).then_some(name)
     }
 
     /// The recipient, if it is one alone.
@@ -118,6 +135,7 @@ impl fmt::Display for Received<'_> {
         words.push(format!("with {}", self.protocol()));
         words.extend(self.id.as_ref().map(|id| format!("id {id}")));
         words.extend(self.recipient().map(|path| format!("for <{path}>")));
+        words.extend(self.cipher_suite().map(|name| format!("tls {name}")));
         if let Some(last) = words.last_mut() {
             last.push(';');
         }
@@ -280,12 +298,22 @@ mod tests {
     }
 
     fn printed(name: &str, extended: bool, envelope: &Envelope) -> String {
+        printed_with(name, extended, envelope, None)
+    }
+
+    fn printed_with(
+        name: &str,
+        extended: bool,
+        envelope: &Envelope,
+        tls: Option<&TlsInfo>,
+    ) -> String {
         let by = "mx.example.net".parse().unwrap();
         let name = HelloName::new(name).unwrap();
         Received::new(
             &by,
             Some((&name, extended)),
             Some(envelope),
+            tls,
             Date::new(NOON, 120),
         )
         .with_peer("192.0.2.9".parse().unwrap())
@@ -319,13 +347,30 @@ mod tests {
     }
 
     #[test]
+    fn s_164_s_165_inside_tls() {
+        let tls = TlsInfo::new().cipher_suite("TLS_AES_128_GCM_SHA256");
+        let one = envelope(&["<bob@example.net>"], "");
+        assert_eq!(
+            printed_with("client.example.org", true, &one, Some(&tls)),
+            "Received: from client.example.org ([192.0.2.9]) by mx.example.net with ESMTPS\r\n \
+             id 7Q1 for <bob@example.net> tls TLS_AES_128_GCM_SHA256;\r\n \
+             Sun, 22 Nov 2026 09:05:00 +0200\r\n"
+        );
+        let utf8 = envelope(&[], "SMTPUTF8");
+        assert!(printed_with("a", true, &utf8, Some(&tls)).contains(" with UTF8SMTPS id"));
+        assert!(printed_with("a", false, &one, Some(&tls)).contains(" with SMTP id"));
+        let odd = TlsInfo::new().cipher_suite("TLS_A; (b)");
+        assert!(!printed_with("a", true, &one, Some(&odd)).contains("tls"));
+    }
+
+    #[test]
     fn s_167_what_the_client_calls_itself_is_made_harmless() {
         let text = printed("a(b\\)", true, &envelope(&[], ""));
         assert!(text.contains("from [192.0.2.9] (hello a?b??) by"), "{text}");
         let text = printed(&"(".repeat(255), true, &envelope(&[], ""));
         assert!(text.split("\r\n").all(|line| line.len() < 998));
         let by = "mx.example.net".parse().unwrap();
-        let nobody = Received::new(&by, None, None, Date::new(0, 0)).with_id("\r\nBcc: x ()");
+        let nobody = Received::new(&by, None, None, None, Date::new(0, 0)).with_id("\r\nBcc: x ()");
         assert_eq!(
             nobody.to_string(),
             "Received: from unknown by mx.example.net with SMTP id Bccx;\r\n \

@@ -49,12 +49,14 @@ pub(super) const SEND_CONTENT: Fixed = Fixed {
     enhanced: None,
     text: "go on, end with a dot on a line of its own",
 };
+pub(super) const READY_FOR_TLS: Fixed = fixed(220, 0, 0, "ready for TLS");
 pub(super) const BYE: Fixed = fixed(221, 0, 0, "bye");
 
 pub(super) const TIMEOUT: Fixed = fixed(421, 4, 2, "waited too long");
 pub(super) const SHUTDOWN: Fixed = fixed(421, 3, 2, "shutting down");
 pub(super) const TOO_MANY_ERRORS: Fixed = fixed(421, 7, 0, "too many errors");
-pub(super) const NOT_SMTP: Fixed = fixed(421, 7, 0, "this is an SMTP server");
+pub(super) const NOT_TLS: Fixed = fixed(421, 7, 0, "this port speaks SMTP, not TLS");
+pub(super) const NOT_HTTP: Fixed = fixed(421, 7, 0, "this port speaks SMTP, not HTTP");
 
 pub(super) const TOO_MANY_RECIPIENTS: Fixed = fixed(452, 5, 3, "too many recipients");
 
@@ -72,11 +74,14 @@ pub(super) const NO_MAIL: Fixed = fixed(503, 5, 1, "MAIL first");
 pub(super) const NESTED_MAIL: Fixed = fixed(503, 5, 1, "a transaction is open");
 pub(super) const NO_RECIPIENTS: Fixed = fixed(503, 5, 1, "no valid recipients");
 pub(super) const NO_SERVICE: Fixed = fixed(503, 5, 1, "no service here");
+pub(super) const TLS_ACTIVE: Fixed = fixed(503, 5, 1, "TLS is active");
+pub(super) const NEEDS_STARTTLS: Fixed = fixed(530, 7, 0, "Must issue a STARTTLS command first");
 pub(super) const TOO_LARGE: Fixed = fixed(552, 3, 4, "message too large");
 pub(super) const EMPTY_SENDER: Fixed = fixed(553, 1, 7, "an empty local part");
 pub(super) const EMPTY_RECIPIENT: Fixed = fixed(553, 1, 3, "an empty local part");
 pub(super) const NEEDS_SMTPUTF8: Fixed = fixed(553, 6, 7, "such an address needs SMTPUTF8");
 pub(super) const LONE_LINE_END: Fixed = fixed(554, 6, 0, "a lone CR or LF in the content");
+pub(super) const EARLY_INPUT: Fixed = fixed(554, 5, 0, "nothing may follow STARTTLS in clear");
 pub(super) const UNKNOWN_PARAMETER: Fixed = fixed(555, 5, 4, "unknown parameter");
 
 impl Fixed {
@@ -289,7 +294,7 @@ impl fmt::Display for Rejection {
 mod tests {
     use super::*;
 
-    const ALL: [Fixed; 38] = [
+    const ALL: [Fixed; 43] = [
         RESET,
         NOOP,
         MAIL_ACCEPTED,
@@ -302,11 +307,13 @@ mod tests {
         AMBIGUOUS,
         HELP,
         SEND_CONTENT,
+        READY_FOR_TLS,
         BYE,
         TIMEOUT,
         SHUTDOWN,
         TOO_MANY_ERRORS,
-        NOT_SMTP,
+        NOT_TLS,
+        NOT_HTTP,
         TOO_MANY_RECIPIENTS,
         UNKNOWN_COMMAND,
         BROKEN_LINE,
@@ -322,11 +329,14 @@ mod tests {
         NESTED_MAIL,
         NO_RECIPIENTS,
         NO_SERVICE,
+        TLS_ACTIVE,
+        NEEDS_STARTTLS,
         TOO_LARGE,
         EMPTY_SENDER,
         EMPTY_RECIPIENT,
         NEEDS_SMTPUTF8,
         LONE_LINE_END,
+        EARLY_INPUT,
         UNKNOWN_PARAMETER,
     ];
 

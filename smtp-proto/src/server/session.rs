@@ -18,7 +18,7 @@ use super::{
     state::{State, Trigger},
 };
 use crate::{
-    Entry, Instant, Transmit,
+    Entry, Instant, TlsInfo, Transmit,
     types::HelloName,
     wire::{CommandFramer, Framed},
 };
@@ -55,6 +55,7 @@ enum Next {
     Asked,
     Received(usize),
     Made(&'static [u8]),
+    StartTls,
     Discarded(Discarded),
     Closed,
 }
@@ -68,7 +69,8 @@ impl Session {
     pub const OUTPUT_CAP: u64 = 8 * 1024;
 
     /// A session with a client that has just connected. The greeting waits to
-    /// be sent.
+    /// be sent; with [`TlsPolicy::Implicit`](crate::TlsPolicy::Implicit) the
+    /// first thing is [`Event::StartTls`], and the greeting comes after it.
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
         Self::start(Dialogue::new(config), now)
@@ -114,7 +116,9 @@ impl Session {
     /// coming in is given up, a question that is open is forgotten. Nothing
     /// happens if it was ending already.
     pub fn abort(&mut self, now: Instant) {
-        if !matches!(self.state(), State::Closing | State::Closed) {
+        if self.dialogue.is_securing() {
+            self.dialogue.hang_up(Discarded::Shutdown);
+        } else if !matches!(self.state(), State::Closing | State::Closed) {
             self.asked = None;
             self.dialogue.abort(reply::SHUTDOWN, Discarded::Shutdown);
         }
@@ -136,10 +140,17 @@ impl Session {
     ///
     /// May be called at any time. What comes while
     /// [`wants_input`](Self::wants_input) says no is kept up to the cap, and
-    /// fails the session beyond it.
+    /// fails the session beyond it. Between the 220 to STARTTLS and
+    /// [`handle_tls_established`](Self::handle_tls_established) nothing may come:
+    /// whatever does closes the session, and is not looked at (RFC 3207 section
+    /// 6, and the end of the input likewise).
     pub fn handle_input(&mut self, input: &[u8], now: Instant) {
         self.clock.tell(now, self.waits_for());
         if matches!(self.state(), State::Closing | State::Closed) {
+            return;
+        }
+        if self.dialogue.is_securing() {
+            self.dialogue.hang_up(Discarded::EndOfInput);
             return;
         }
         let buffered = self.input.unread().len();
@@ -153,6 +164,24 @@ impl Session {
     /// The transport took the first `n` octets of the output.
     pub fn handle_transmitted(&mut self, n: usize, now: Instant) {
         self.dialogue.output.advance(n);
+        self.clock.tell(now, self.waits_for());
+    }
+
+    /// The handshake that [`Event::StartTls`] asked for has succeeded. What is
+    /// said from now on goes through TLS. Nothing that was said before it counts
+    /// any more (RFC 3207 section 4.2).
+    pub fn handle_tls_established(&mut self, tls: TlsInfo, now: Instant) {
+        if self.expects_handshake() {
+            self.dialogue.secure(tls);
+        }
+        self.clock.tell(now, self.waits_for());
+    }
+
+    /// The handshake has failed. The session is over: nothing can be said.
+    pub fn handle_tls_failed(&mut self, now: Instant) {
+        if self.expects_handshake() {
+            self.dialogue.hang_up(Discarded::EndOfInput);
+        }
         self.clock.tell(now, self.waits_for());
     }
 
@@ -177,7 +206,7 @@ impl Session {
                 self.dialogue.abort(reply::TIMEOUT, Discarded::Timeout);
             }
             // Nobody reads what would be said.
-            Wait::Output(_) | Wait::Closing => {
+            Wait::Output(_) | Wait::Handshake | Wait::Closing => {
                 self.dialogue.output.clear();
                 self.dialogue.move_on(Trigger::Abort, Discarded::Timeout);
             }
@@ -200,6 +229,7 @@ impl Session {
             Some(Next::Asked) => self.ask(),
             Some(Next::Received(length)) => Some(Event::Content(self.input.lend(length))),
             Some(Next::Made(octets)) => Some(Event::Content(octets)),
+            Some(Next::StartTls) => Some(Event::StartTls),
             Some(Next::Discarded(why)) => Some(Event::Discarded(why)),
             Some(Next::Closed) => Some(Event::Closed),
         })
@@ -220,13 +250,15 @@ impl Session {
     }
 
     /// Whether to read from the client. Not while the receive buffer is full
-    /// (because a question is open), while too many replies wait to be sent, or
-    /// when nothing that could come would be looked at.
+    /// (because a question is open), while too many replies wait to be sent,
+    /// from an accepted STARTTLS to the end of the handshake, or when nothing
+    /// that could come would be looked at.
     #[must_use]
     pub fn wants_input(&self) -> bool {
         self.error.is_none()
             && !self.input.has_ended()
             && !matches!(self.state(), State::Closing | State::Closed)
+            && !self.dialogue.is_securing()
             && self.input.unread().len() < self.input_cap()
             && self.dialogue.output.pending() < Self::OUTPUT_CAP
     }
@@ -243,9 +275,22 @@ impl Session {
     pub fn is_idle(&self) -> bool {
         !self.dialogue.has_transaction()
             && self.state() != State::Content
+            && !self.dialogue.is_securing()
             && !self.is_asking()
             && self.input.unread().is_empty()
             && self.dialogue.output.pending() == 0
+    }
+
+    /// The facts of the TLS connection; `None` while the client speaks in clear.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.dialogue.tls()
+    }
+
+    /// Whether the client speaks inside TLS.
+    #[must_use]
+    pub fn is_secured(&self) -> bool {
+        self.tls().is_some()
     }
 
     /// What the client calls itself.
@@ -293,6 +338,8 @@ impl Session {
             let found = match self.state() {
                 State::Closed => return None,
                 State::Closing => return self.close(),
+                State::Securing => return self.start_tls(),
+                State::Handshake => return None,
                 State::Content => self.read_content()?,
                 _ => {
                     self.read_command()?;
@@ -314,6 +361,28 @@ impl Session {
         Some(Next::Closed)
     }
 
+    /// Asks for the handshake once all that is in clear has left.
+    fn start_tls(&mut self) -> Option<Next> {
+        if self.dialogue.output.pending() > 0 {
+            return None;
+        }
+        self.dialogue.move_on(Trigger::Sent, Discarded::Hello);
+        Some(Next::StartTls)
+    }
+
+    /// Whether the driver may report the end of a handshake, and it matters.
+    fn expects_handshake(&mut self) -> bool {
+        match self.state() {
+            State::Handshake => true,
+            // It came too late.
+            State::Closing | State::Closed => false,
+            _ => {
+                self.error = Some(Error::UnexpectedHandshake);
+                false
+            }
+        }
+    }
+
     /// Deals with one command. `None` if there is none to deal with now.
     fn read_command(&mut self) -> Option<()> {
         if self.shutdown {
@@ -326,7 +395,7 @@ impl Session {
         let unread = self.input.unread();
         if self.dialogue.commands() == 0 && unread.first() == Some(&TLS_HANDSHAKE) {
             self.dialogue
-                .abort(reply::NOT_SMTP, Discarded::TooManyErrors);
+                .abort(reply::NOT_TLS, Discarded::TooManyErrors);
             return Some(());
         }
         let (framed, length) = self.framer.frame(unread);
@@ -343,6 +412,10 @@ impl Session {
             Framed::Partial => None,
         };
         self.input.advance(length);
+        if self.state() == State::Securing {
+            let followed = !self.input.unread().is_empty();
+            self.dialogue.answer_starttls(followed);
+        }
         dealt_with.or_else(|| self.end_of_input())
     }
 
@@ -418,6 +491,7 @@ impl Session {
             State::Closing => Wait::Closing,
             _ if self.is_asking() => Wait::Nothing,
             _ if output.pending() > 0 => Wait::Output(output.sent()),
+            State::Securing | State::Handshake => Wait::Handshake,
             State::Content => Wait::Content(self.dialogue.content.octets()),
             _ => Wait::Command(self.dialogue.commands()),
         }

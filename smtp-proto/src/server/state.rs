@@ -20,6 +20,10 @@ pub enum State {
     Recipients,
     /// Content comes in, and no commands, or it has come and its fate is open.
     Content,
+    /// TLS comes next, once all that was said in clear has been sent.
+    Securing,
+    /// The driver performs the handshake of TLS.
+    Handshake,
     /// The last reply is on its way out. Input is not looked at any more.
     Closing,
     /// The end.
@@ -41,6 +45,12 @@ pub(super) enum Trigger {
     EndOfData,
     Rset,
     Quit,
+    /// STARTTLS, accepted.
+    StartTls,
+    /// The handshake has succeeded.
+    Secured,
+    /// It has, and the client is greeted with a refusal.
+    TurnAway,
     /// NOOP, HELP, VRFY, EXPN and what is no command at all: each is answered,
     /// and none changes anything.
     Other,
@@ -63,6 +73,7 @@ const TABLE: &[(State, Trigger, State)] = &[
     (State::Greeted, Trigger::Abort, State::Closing),
     (State::Ready, Trigger::Hello, State::Ready),
     (State::Ready, Trigger::Mail, State::Mail),
+    (State::Ready, Trigger::StartTls, State::Securing),
     (State::Ready, Trigger::Rset, State::Ready),
     (State::Ready, Trigger::Other, State::Ready),
     (State::Ready, Trigger::Quit, State::Closing),
@@ -82,6 +93,13 @@ const TABLE: &[(State, Trigger, State)] = &[
     (State::Recipients, Trigger::Abort, State::Closing),
     (State::Content, Trigger::EndOfData, State::Ready),
     (State::Content, Trigger::Abort, State::Closing),
+    (State::Securing, Trigger::Sent, State::Handshake),
+    (State::Securing, Trigger::Abort, State::Closing),
+    // All is as after the greeting, and there is no second one (RFC 3207
+    // section 4.2).
+    (State::Handshake, Trigger::Secured, State::Greeted),
+    (State::Handshake, Trigger::TurnAway, State::Refused),
+    (State::Handshake, Trigger::Abort, State::Closing),
     (State::Closing, Trigger::Sent, State::Closed),
 ];
 
@@ -102,6 +120,8 @@ impl State {
             Self::Mail => "Mail",
             Self::Recipients => "Recipients",
             Self::Content => "Content",
+            Self::Securing => "Securing",
+            Self::Handshake => "Handshake",
             Self::Closing => "Closing",
             Self::Closed => "Closed",
         }
@@ -124,6 +144,9 @@ impl Trigger {
             Self::EndOfData => "end of data",
             Self::Rset => "RSET",
             Self::Quit => "QUIT",
+            Self::StartTls => "STARTTLS",
+            Self::Secured => "secured",
+            Self::TurnAway => "turned away",
             Self::Other => "any other",
             Self::Abort => "abort",
             Self::Sent => "sent",
@@ -139,7 +162,8 @@ impl Trigger {
 #[must_use]
 pub fn state_diagram() -> String {
     let mut diagram = String::from(
-        "stateDiagram-v2\n    [*] --> Greeted: 220\n    [*] --> Refused: 421, 521, 554\n",
+        "stateDiagram-v2\n    [*] --> Greeted: 220\n    [*] --> Refused: 421, 521, 554\n    \
+         [*] --> Securing: TLS first\n",
     );
     let mut drawn: Vec<(State, State)> = Vec::new();
     for &(from, _, to) in TABLE {
@@ -166,13 +190,15 @@ pub fn state_diagram() -> String {
 mod tests {
     use super::*;
 
-    const STATES: [State; 8] = [
+    const STATES: [State; 10] = [
         State::Refused,
         State::Greeted,
         State::Ready,
         State::Mail,
         State::Recipients,
         State::Content,
+        State::Securing,
+        State::Handshake,
         State::Closing,
         State::Closed,
     ];
@@ -181,8 +207,10 @@ mod tests {
     /// column where the table goes by row.
     #[test]
     fn legal_commands_by_command() {
-        use State::{Closing, Content, Greeted, Mail, Ready, Recipients, Refused};
-        let expected: [(Trigger, &[State]); 10] = [
+        use State::{
+            Closing, Content, Greeted, Handshake, Mail, Ready, Recipients, Refused, Securing,
+        };
+        let expected: [(Trigger, &[State]); 13] = [
             (Trigger::Hello, &[Greeted, Ready, Mail, Recipients]),
             (Trigger::Mail, &[Ready]),
             (Trigger::Rcpt, &[Mail, Recipients]),
@@ -193,9 +221,14 @@ mod tests {
             (Trigger::Quit, &[Refused, Greeted, Ready, Mail, Recipients]),
             (
                 Trigger::Abort,
-                &[Refused, Greeted, Ready, Mail, Recipients, Content],
+                &[
+                    Refused, Greeted, Ready, Mail, Recipients, Content, Securing, Handshake,
+                ],
             ),
-            (Trigger::Sent, &[Closing]),
+            (Trigger::StartTls, &[Ready]),
+            (Trigger::Secured, &[Handshake]),
+            (Trigger::TurnAway, &[Handshake]),
+            (Trigger::Sent, &[Securing, Closing]),
         ];
         for (trigger, legal) in expected {
             for state in STATES {
@@ -220,6 +253,17 @@ mod tests {
         for state in [State::Ready, State::Mail, State::Recipients] {
             assert_eq!(state.after(Trigger::Rset), Some(State::Ready));
         }
+    }
+
+    #[test]
+    fn s_134_after_the_handshake_all_is_as_after_the_greeting() {
+        let handshake = State::Ready.after(Trigger::StartTls);
+        let handshake = handshake.and_then(|state| state.after(Trigger::Sent));
+        assert_eq!(handshake, Some(State::Handshake));
+        assert_eq!(
+            State::Handshake.after(Trigger::Secured),
+            Some(State::Greeted)
+        );
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub enum Command {
     Expn(Argument),
     /// `HELP`: on everything, or on this.
     Help(Option<Argument>),
+    /// `STARTTLS`: let us go on inside TLS (RFC 3207).
+    StartTls,
     /// Any other command.
     Extension(RawCommand),
 }
@@ -79,6 +81,7 @@ impl Command {
             Self::Vrfy(_) => "VRFY",
             Self::Expn(_) => "EXPN",
             Self::Help(_) => "HELP",
+            Self::StartTls => "STARTTLS",
             Self::Extension(raw) => raw.verb(),
         }
     }
@@ -114,9 +117,12 @@ impl fmt::Display for Command {
             | Self::Noop(Some(argument))
             | Self::Help(Some(argument)) => write!(f, "{} {argument}", self.verb()),
             Self::Extension(raw) => raw.fmt(f),
-            Self::Data | Self::Rset | Self::Quit | Self::Noop(None) | Self::Help(None) => {
-                f.write_str(self.verb())
-            }
+            Self::Data
+            | Self::Rset
+            | Self::Quit
+            | Self::StartTls
+            | Self::Noop(None)
+            | Self::Help(None) => f.write_str(self.verb()),
         }
     }
 }

@@ -98,6 +98,7 @@ fn parse(line: &[u8], lenient: bool) -> Result<Command, CommandSyntaxError> {
         b"HELP" => optional(argument?).map(Command::Help),
         b"VRFY" => required(argument?).map(Command::Vrfy),
         b"EXPN" => required(argument?).map(Command::Expn),
+        b"STARTTLS" => none(argument?, Command::StartTls),
         _ => core::str::from_utf8(line)
             .ok()
             .and_then(|line| RawCommand::parse(line).ok())
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn s_020_s_021_arguments_where_none_may_be() {
-        for line in ["DATA x", "RSET now", "QUIT 1"] {
+        for line in ["DATA x", "RSET now", "QUIT 1", "STARTTLS x"] {
             assert_eq!(parsed(line), Err(CommandSyntaxError::Argument));
         }
         assert_eq!(printed("NOOP foo bar"), "NOOP foo bar");
