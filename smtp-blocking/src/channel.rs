@@ -9,6 +9,9 @@ use smtp_proto::TlsInfo;
 
 use crate::{Stream, tls::Tls};
 
+/// The shortest time limit that a socket is given: zero means for ever to it.
+pub(crate) const GLANCE: Duration = Duration::from_millis(1);
+
 /// The time limits are those of the stream: a read or write waits as long as
 /// one of its own, or two with TLS.
 pub(crate) struct Channel<S> {
@@ -33,7 +36,9 @@ impl<S: Stream> Channel<S> {
     }
 
     pub(crate) fn read(&mut self, to: &mut [u8], limit: Duration) -> io::Result<usize> {
-        self.limit_read(limit)?;
+        // What is left to write should not wait for long.
+        let is_behind = self.tls.as_ref().is_some_and(|tls| tls.is_behind());
+        self.limit_read(if is_behind { GLANCE } else { limit })?;
         match &mut self.tls {
             None => self.stream.read(to),
             Some(tls) => tls.read(&mut self.stream, to),

@@ -116,7 +116,7 @@ impl<S: Stream> Connection<S> {
                 self.tls_failure = Some(failure);
                 self.session.handle_tls_failed(now);
             }
-            Handshake::GivenUp => self.session.handle_tls_failed(now),
+            Handshake::TimedOut | Handshake::Stopped => self.session.handle_tls_failed(now),
         }
     }
 

@@ -49,6 +49,8 @@ pub use connector::Connector;
 pub use content::ContentWriter;
 pub use message::Message;
 pub use server::{Server, Shutdown};
+#[cfg(feature = "tls")]
+pub use service::serve_with_tls;
 pub use service::{Service, serve};
 pub use smtp_proto::{
     self,

@@ -14,18 +14,22 @@ pub(crate) struct ServerSide;
 
 impl ClientSide {
     pub(crate) fn start(&self, _host: &str) -> Result<Tls, TlsFailure> {
-        Err(failure())
+        Err(not_built_in())
     }
 }
 
 impl ServerSide {
     pub(crate) fn start(&self) -> Result<Tls, TlsFailure> {
-        Err(failure())
+        Err(not_built_in())
     }
 }
 
-fn failure() -> TlsFailure {
+fn not_built_in() -> TlsFailure {
     TlsFailure::Configuration("this program was built without TLS".to_owned())
+}
+
+pub(crate) fn failure(error: &io::Error) -> TlsFailure {
+    TlsFailure::Other(error.to_string())
 }
 
 #[derive(Debug)]
@@ -49,6 +53,10 @@ impl Tls {
         _: &mut impl Write,
         _: &[IoSlice<'_>],
     ) -> io::Result<usize> {
+        match *self {}
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
         match *self {}
     }
 

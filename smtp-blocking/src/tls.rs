@@ -135,7 +135,7 @@ impl Tls {
             return read;
         }
         // The peer may wait for this before it says anything.
-        if self.connection.wants_write() && !self.write_failed && !mem::take(&mut self.stalled) {
+        if self.is_behind() && !mem::take(&mut self.stalled) {
             match self.write_some(stream) {
                 Ok(()) if self.connection.wants_write() => {
                     return Err(ErrorKind::Interrupted.into());
@@ -176,6 +176,11 @@ impl Tls {
                 Ok(taken)
             }
         }
+    }
+
+    /// Whether something is left to write, and can be.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.connection.wants_write() && !self.write_failed
     }
 
     /// Writes some of what is left to write. Whether there is more.
@@ -229,6 +234,11 @@ impl Tls {
             _ => error,
         }
     }
+}
+
+/// Why there is no TLS, after a read or write of a handshake has failed.
+pub(crate) fn failure(error: &io::Error) -> TlsFailure {
+    error.into()
 }
 
 /// Whether the same may succeed later.

@@ -10,7 +10,11 @@ use smtp_proto::{
     driver::{Machine, SLICES, fill},
 };
 
-use crate::{Stream, channel::Channel, tls::Tls};
+use crate::{
+    Stream,
+    channel::{Channel, GLANCE},
+    tls::{self, Tls},
+};
 
 /// How much is read at once, in octets.
 const READ_LEN: usize = 16 * 1024;
@@ -19,9 +23,6 @@ const READ_LEN: usize = 16 * 1024;
 /// as many of these as it takes, so that the socket need not be told of each
 /// deadline anew; and a peer that takes nothing is listened to this often.
 const PATIENCE: Duration = Duration::from_millis(500);
-
-/// The shortest time limit that a socket is given: zero means for ever to it.
-const GLANCE: Duration = Duration::from_millis(1);
 
 /// How long a peer that was told the end may take to close.
 const LINGER: Duration = Duration::from_secs(1);
@@ -41,8 +42,10 @@ enum Taken {
 pub(crate) enum Handshake {
     Established(TlsInfo),
     Failed(TlsFailure),
-    /// For a reason that is known to the session, or the caller.
-    GivenUp,
+    /// The session knows.
+    TimedOut,
+    /// The caller said so.
+    Stopped,
 }
 
 /// A stream, a clock, and what it takes to wait on the one by the other.
@@ -100,8 +103,7 @@ impl<S: Stream> Transport<S> {
     }
 
     /// Makes the handshake, unless the deadline of the session passes before, or
-    /// `go_on` says no. The session is yet to be told what came of it, but for
-    /// its deadline.
+    /// `go_on` says no. The session is yet to be told what came of it.
     pub(crate) fn shake_hands(
         &mut self,
         session: &mut impl Machine,
@@ -115,16 +117,16 @@ impl<S: Stream> Transport<S> {
                 .map_or(PATIENCE, |deadline| deadline.saturating_since(self.now()));
             if left.is_zero() {
                 session.handle_timeout(self.now());
-                return Handshake::GivenUp;
+                return Handshake::TimedOut;
             }
             match self.channel.shake_hands(left.clamp(GLANCE, PATIENCE)) {
                 Ok(Some(info)) => return Handshake::Established(info),
                 Ok(None) => {}
                 Err(error) if is_for_later(&error) => {}
-                Err(error) => return Handshake::Failed(TlsFailure::from(&error)),
+                Err(error) => return Handshake::Failed(tls::failure(&error)),
             }
         }
-        Handshake::GivenUp
+        Handshake::Stopped
     }
 
     /// Writes what the session still has to say, if the peer takes it at once.

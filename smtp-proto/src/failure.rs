@@ -29,6 +29,8 @@ pub enum TlsFailure {
     Certificate(String),
     /// The other side closed the connection during the handshake.
     PeerClosed,
+    /// The other side took too long.
+    TimedOut,
     /// What the other side speaks is not TLS.
     NotTls,
     /// There is no version, or nothing else, that both sides can use.
@@ -82,6 +84,7 @@ impl fmt::Display for TlsFailure {
             Self::PeerClosed => {
                 f.write_str("the other side closed the connection during the handshake")
             }
+            Self::TimedOut => f.write_str("the other side took too long for the handshake"),
             Self::NotTls => f.write_str("the other side does not speak TLS here"),
             Self::Incompatible(problem) => {
                 write!(f, "the two sides have no TLS in common: {problem}")
