@@ -68,9 +68,8 @@ impl Addresses {
         while let Some(address) = self.0.next_address() {
             let connected = TcpStream::connect_timeout(&address, timeout)
                 .and_then(|stream| stream.set_nodelay(true).map(|()| stream));
-            match connected {
-                Ok(stream) => return Ok(stream),
-                Err(error) => self.0.failed(address, error),
+            if let Some(stream) = self.0.tried(connected) {
+                return Ok(stream);
             }
         }
         Err(self.0.give_up())
