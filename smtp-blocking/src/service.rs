@@ -11,7 +11,7 @@ use smtp_proto::{
 
 use crate::{
     Stream,
-    tls::{ServerSide, Tls},
+    tls::{self, ServerSide, Tls},
     transport::{Handshake, Transport},
 };
 
@@ -152,7 +152,7 @@ pub(crate) fn serve_until<S: Stream>(
     stream: S,
     mut session: Session,
     service: &mut impl Service,
-    tls: &ServerSide,
+    side: &ServerSide,
     mut ask: impl FnMut() -> Continue,
 ) -> Result<(), Error> {
     let mut transport = Transport::new(stream);
@@ -176,7 +176,13 @@ pub(crate) fn serve_until<S: Stream>(
             }
             if let Event::StartTls = event {
                 drop(event);
-                shake_hands(&mut transport, &mut session, service, tls.start(), &mut ask);
+                shake_hands(
+                    &mut transport,
+                    &mut session,
+                    service,
+                    tls::answer(side),
+                    &mut ask,
+                );
                 continue;
             }
             if let Some(rejection) = answer(event, service) {
