@@ -345,6 +345,27 @@ fn t20_s_156_tokens() {
     );
 }
 
+#[cfg(feature = "digest")]
+#[test]
+fn s_154_a_list_that_was_changed_on_the_way_is_noticed() {
+    let first = |flag: &str| {
+        let message = format!("{flag},,n=alice,r=fyko+d2lbbFgONRv9qkxdawL");
+        format!("AUTH SCRAM-SHA-256 {}", STANDARD.encode(message))
+    };
+    let mut server = server();
+    // The client could bind, and saw nothing of -PLUS, which was listed.
+    assert_eq!(server.ask(&first("y")), FAILED);
+    assert!(server.ask(&first("n")).starts_with("334 "));
+    server.ask("*");
+    let mut session = Session::new(submission(), Instant::ORIGIN);
+    session.set_seed([7; 32]);
+    let mut server = Server::of(session);
+    server.secure_with(tls_info());
+    assert!(!server.ask(HELLO).contains("-PLUS"));
+    assert!(server.ask(&first("y")).starts_with("334 "));
+    assert!(server.ask("biws").starts_with("501 5.5.2 "));
+}
+
 // --- Limits -----------------------------------------------------------------------
 
 #[test]
