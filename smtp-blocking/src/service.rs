@@ -1,6 +1,7 @@
 //! One session of a receiver: the application's side, and the loop.
 
 use smtp_proto::{
+    TlsFailure, TlsInfo,
     server::{
         Data, Discarded, Error, Event, Expand, Hello, Mail, Message, Rcpt, Rejection, Session,
         Verified, Verify,
@@ -8,7 +9,11 @@ use smtp_proto::{
     types::Mailbox,
 };
 
-use crate::{Stream, transport::Transport};
+use crate::{
+    Stream,
+    tls::{ServerSide, Tls},
+    transport::{Handshake, Transport},
+};
 
 /// What a receiver decides, for one connection.
 ///
@@ -19,6 +24,17 @@ pub trait Service {
     /// The session is about to begin: a place to give it a transcript.
     fn start(&mut self, session: &mut Session) {
         let _ = session;
+    }
+
+    /// The connection is inside TLS from now on.
+    fn secured(&mut self, tls: &TlsInfo) {
+        let _ = tls;
+    }
+
+    /// TLS could not be established, and the session ends. A client that comes
+    /// again and again like this is worth a line in a log.
+    fn not_secured(&mut self, why: &TlsFailure) {
+        let _ = why;
     }
 
     /// The client says who it is.
@@ -103,7 +119,24 @@ pub fn serve<S: Stream>(
     session: Session,
     service: &mut impl Service,
 ) -> Result<(), Error> {
-    serve_until(stream, session, service, || Continue::Yes)
+    serve_until(stream, session, service, &ServerSide::default(), || {
+        Continue::Yes
+    })
+}
+
+/// As [`serve`], for a session that is configured to have TLS.
+///
+/// # Errors
+/// As [`serve`].
+#[cfg(feature = "tls")]
+pub fn serve_with_tls<S: Stream>(
+    stream: S,
+    session: Session,
+    service: &mut impl Service,
+    tls: &smtp_proto::tls::ServerTls,
+) -> Result<(), Error> {
+    let tls = ServerSide::new(tls.clone());
+    serve_until(stream, session, service, &tls, || Continue::Yes)
 }
 
 /// What to do next, which [`serve_until`] asks each time after it has waited.
@@ -119,6 +152,7 @@ pub(crate) fn serve_until<S: Stream>(
     stream: S,
     mut session: Session,
     service: &mut impl Service,
+    tls: &ServerSide,
     mut ask: impl FnMut() -> Continue,
 ) -> Result<(), Error> {
     let mut transport = Transport::new(stream);
@@ -140,12 +174,47 @@ pub(crate) fn serve_until<S: Stream>(
                 transport.linger();
                 return Ok(());
             }
+            if let Event::StartTls = event {
+                drop(event);
+                shake_hands(&mut transport, &mut session, service, tls.start(), &mut ask);
+                continue;
+            }
             if let Some(rejection) = answer(event, service) {
                 session.refuse_content(rejection);
             }
         }
         transport.step(&mut session);
     }
+}
+
+fn shake_hands<S: Stream>(
+    transport: &mut Transport<S>,
+    session: &mut Session,
+    service: &mut impl Service,
+    tls: Result<Tls, TlsFailure>,
+    ask: &mut impl FnMut() -> Continue,
+) {
+    // A client that has not said anything yet need not be waited for.
+    let go_on = || matches!(ask(), Continue::Yes);
+    let made = match tls {
+        Ok(tls) => transport.shake_hands(session, tls, go_on),
+        Err(failure) => Handshake::Failed(failure),
+    };
+    let now = transport.now();
+    let failure = match made {
+        Handshake::Established(info) => {
+            service.secured(&info);
+            session.handle_tls_established(info, now);
+            return;
+        }
+        Handshake::Failed(failure) => Some(failure),
+        Handshake::TimedOut => Some(TlsFailure::TimedOut),
+        Handshake::Stopped => None,
+    };
+    if let Some(failure) = failure {
+        service.not_secured(&failure);
+    }
+    session.handle_tls_failed(now);
 }
 
 /// Passes a question on, and the answer back. Returns a refusal of the message

@@ -4,6 +4,7 @@ use std::{error, fmt, io};
 
 use super::ConnectError;
 use crate::{
+    TlsFailure,
     client::{self, CommandError, Outcome, Phase},
     types::Reply,
 };
@@ -23,6 +24,14 @@ pub enum Error {
         error: client::Error,
         /// What broke the connection, if it was the stream.
         cause: Option<io::Error>,
+    },
+    /// TLS could not be established. The connection cannot be used again, and
+    /// nothing was said over it that had to be protected.
+    Tls {
+        /// Why.
+        failure: TlsFailure,
+        /// How the session ended.
+        error: client::Error,
     },
     /// The request cannot be made. The connection can be used as before.
     Command(CommandError),
@@ -60,9 +69,8 @@ impl Error {
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
         match self {
-            Self::Session { error, .. } => Some(error.phase()),
             Self::Refused { phase, .. } => Some(*phase),
-            _ => None,
+            error => error.session().map(client::Error::phase),
         }
     }
 
@@ -70,9 +78,18 @@ impl Error {
     #[must_use]
     pub fn reply(&self) -> Option<&Reply> {
         match self {
-            Self::Session { error, .. } => error.reply(),
+            Self::Session { error, .. } | Self::Tls { error, .. } => error.reply(),
             Self::Refused { reply, .. } => Some(reply),
             Self::NotSent(outcome) | Self::Content { outcome, .. } => outcome.fate().reply(),
+            _ => None,
+        }
+    }
+
+    /// How the session ended, if that is what happened.
+    #[must_use]
+    pub fn session(&self) -> Option<&client::Error> {
+        match self {
+            Self::Session { error, .. } | Self::Tls { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -82,7 +99,7 @@ impl Error {
     pub fn is_harmless(&self) -> bool {
         !matches!(
             self,
-            Self::Connect(_) | Self::Session { .. } | Self::Content { .. }
+            Self::Connect(_) | Self::Session { .. } | Self::Tls { .. } | Self::Content { .. }
         )
     }
 }
@@ -96,6 +113,7 @@ impl fmt::Display for Error {
                 error,
                 cause: Some(cause),
             } => write!(f, "{error} ({cause})"),
+            Self::Tls { failure, error } => write!(f, "{error}: {failure}"),
             Self::Command(error) => error.fmt(f),
             Self::Refused { phase, reply } => write!(f, "refused {phase}: {reply}"),
             Self::NotSent(outcome) => outcome.fate().fmt(f),

@@ -168,6 +168,12 @@ impl Config {
         self
     }
 
+    /// The TLS policy.
+    #[must_use]
+    pub const fn tls_policy(&self) -> TlsPolicy {
+        self.tls
+    }
+
     /// Whether to offer `PIPELINING` (RFC 2920). On by default. Commands that
     /// come in groups all the same are answered in their order.
     #[must_use]
