@@ -175,7 +175,6 @@ pub(crate) fn serve_until<S: Stream>(
                 return Ok(());
             }
             if let Event::StartTls = event {
-                drop(event);
                 shake_hands(&mut transport, &mut session, service, tls.start(), &mut ask);
                 continue;
             }
