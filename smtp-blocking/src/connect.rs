@@ -71,9 +71,8 @@ impl Addresses {
     pub fn connect_next(&mut self) -> Result<TcpStream, ConnectError> {
         let timeout = self.0.timeout();
         while let Some(address) = self.0.next_address() {
-            match connect_once(&address, timeout) {
-                Ok(stream) => return Ok(stream),
-                Err(error) => self.0.failed(address, error),
+            if let Some(stream) = self.0.tried(connect_once(&address, timeout)) {
+                return Ok(stream);
             }
         }
         Err(self.0.give_up())

@@ -1,23 +1,78 @@
 //! A client's connection.
 
-use std::fmt;
-
-use futures_io::{AsyncRead, AsyncWrite};
-use smtp_proto::{
-    Instant,
-    client::{Config, Event, Outcome, Session, Transaction},
+use std::{
+    fmt,
+    future::poll_fn,
+    io,
+    net::TcpStream,
+    task::{Context, Poll, ready},
 };
 
-use crate::{Error, transport::Transport};
+use async_io::Async;
+use futures_io::{AsyncRead, AsyncWrite};
+use smtp_proto::{
+    Entry, Instant,
+    client::{CommandError, Config, Event, Outcome, RequestId, Session, Transaction},
+    driver::Error,
+    types::{Argument, Capabilities, RawCommand, Reply},
+};
+
+use crate::{
+    Addresses, CONNECT_TIMEOUT, content::ContentWriter, message::Message, transport::Transport,
+};
 
 /// A session with a server, over a stream.
 ///
-/// A future of a method may be dropped: the session goes on with what it was
-/// doing when the next is polled, and the answer to what was dropped is not
-/// taken for that to another request.
-pub struct Connection<S> {
-    session: Session,
+/// Each method does one thing and waits for its end. An [`Error::Session`] is
+/// the end of the connection; after any other error, and after a refusal, the
+/// connection can be used again.
+///
+/// The future of any method may be dropped. What it had begun goes on when the
+/// next request waits: a message whose content was given is sent, a command is
+/// answered, and neither answer is taken for that to another request. What
+/// cannot go on, since nobody supplies the content any more, ends the session,
+/// and the next request says so.
+pub struct Connection<S = Async<TcpStream>> {
+    pub(crate) session: Session,
     transport: Transport<S>,
+}
+
+impl Connection {
+    /// Connects to a host, given by name or address, within
+    /// [`CONNECT_TIMEOUT`], and opens a session: at each of its addresses in
+    /// turn, until one answers and will have a session.
+    ///
+    /// # Errors
+    /// As [`connect_to`](Self::connect_to).
+    pub async fn connect(host: &str, port: u16, config: Config) -> Result<Self, Error> {
+        let addresses = Addresses::look_up(host, port, CONNECT_TIMEOUT).await?;
+        Self::connect_to(addresses, config).await
+    }
+
+    /// Connects to one of these addresses, and opens a session: at each in turn,
+    /// until one answers and will have a session.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] if no address answers, or else [`Error::Session`] with
+    /// what the last server said that did.
+    pub async fn connect_to(mut addresses: Addresses, config: Config) -> Result<Self, Error> {
+        let mut refusal = None;
+        loop {
+            let stream = match (addresses.connect_next().await, refusal) {
+                (Ok(stream), _) => stream,
+                (Err(_), Some(refusal)) => return Err(refusal),
+                (Err(error), None) => return Err(error.into()),
+            };
+            match Self::open(stream, config.clone()).await {
+                Err(Error::Session { error, cause })
+                    if error.is_of_the_opening() && addresses.has_next() =>
+                {
+                    refusal = Some(Error::Session { error, cause });
+                }
+                opened => return opened,
+            }
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -27,8 +82,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// [`Error::Session`] if the server refuses the session.
     pub async fn open(stream: S, config: Config) -> Result<Self, Error> {
+        Self::begin_with(stream, Session::new(config, Instant::ORIGIN)).await
+    }
+
+    /// As [`open`](Self::open), and passes each command and each reply to
+    /// `transcript`. Secrets are masked.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_with_transcript(
+        stream: S,
+        config: Config,
+        transcript: impl FnMut(Entry<'_>) + Send + 'static,
+    ) -> Result<Self, Error> {
+        let mut session = Session::new(config, Instant::ORIGIN);
+        session.set_transcript(transcript);
+        Self::begin_with(stream, session).await
+    }
+
+    async fn begin_with(stream: S, session: Session) -> Result<Self, Error> {
         let mut connection = Self {
-            session: Session::new(config, Instant::ORIGIN),
+            session,
             transport: Transport::new(stream),
         };
         connection
@@ -40,7 +114,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends a message whose content was given with the transaction.
     ///
     /// If the session ends on the way, the outcome tells what became of the
-    /// message, and the next request fails.
+    /// message, and the next request fails. If the future is dropped, the
+    /// message is still sent, and nothing tells what became of it.
     ///
     /// # Errors
     /// [`Error`] if the message could not even be tried.
@@ -48,28 +123,127 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !transaction.has_content() {
             return Err(Error::NoContent);
         }
-        while self.session.poll_event()?.is_some() {}
+        self.check_session().await?;
         let id = self.session.send(transaction)?;
-        self.wait_for(|event| match event {
-            Event::Finished {
-                transaction,
-                outcome,
-            } if transaction == id => Some(outcome),
-            _ => None,
-        })
-        .await
+        self.wait_for(|event| event.outcome_of(id)).await
     }
 
-    /// Ends the session with QUIT. Whatever the server answers, or whether it
-    /// does, changes nothing.
+    /// Sends a message whose content `write` writes when the server wants it:
+    /// not at all if nobody is to get it, and again from its beginning if the
+    /// server takes the recipients in more than one transaction.
+    ///
+    /// If the future is dropped before the content is complete, nobody gets the
+    /// message, and the session has ended.
+    ///
+    /// # Errors
+    /// [`Error::HasContent`] if the transaction was given content,
+    /// [`Error::Content`] if `write` fails, or any other [`Error`] if the
+    /// message could not even be tried.
+    pub async fn send_with(
+        &mut self,
+        transaction: Transaction,
+        mut write: impl AsyncFnMut(&mut ContentWriter<'_, S>) -> io::Result<()>,
+    ) -> Result<Outcome, Error> {
+        if transaction.has_content() {
+            return Err(Error::HasContent);
+        }
+        self.check_session().await?;
+        let id = self.session.send(transaction)?;
+        loop {
+            let wanted = self.wait_for(|event| event.wants_body_of(id)).await?;
+            if let Err(outcome) = wanted {
+                return Ok(outcome);
+            }
+            let mut writer = ContentWriter::new(self, id);
+            let written = match write(&mut writer).await {
+                Ok(()) => writer.end().await,
+                failed => failed,
+            };
+            match written {
+                Err(error) => return Err(writer.give_up(error).await),
+                Ok(()) => {
+                    if let Some(outcome) = writer.decided() {
+                        return Ok(outcome);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins a message in stages: sends MAIL, and waits for the answer. The
+    /// transaction may have recipients already; their answers are in the
+    /// outcome.
+    ///
+    /// # Errors
+    /// [`Error::HasContent`] if the transaction was given content,
+    /// [`Error::Refused`] if the server refuses the sender, or any other
+    /// [`Error`].
+    pub async fn begin(&mut self, transaction: Transaction) -> Result<Message<'_, S>, Error> {
+        if transaction.has_content() {
+            return Err(Error::HasContent);
+        }
+        self.check_session().await?;
+        let id = self.session.mail(transaction)?;
+        Message::begin(self, id).await
+    }
+
+    /// Asks whether this is a user (VRFY).
+    ///
+    /// # Errors
+    /// [`Error`] if there is no answer; so for the next four.
+    pub async fn verify(&mut self, user: Argument) -> Result<Reply, Error> {
+        self.request(|session| session.verify(user)).await
+    }
+
+    /// Asks who is on a list (EXPN).
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub async fn expand(&mut self, list: Argument) -> Result<Reply, Error> {
+        self.request(|session| session.expand(list)).await
+    }
+
+    /// Asks for help (HELP).
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub async fn help(&mut self, on: Option<Argument>) -> Result<Reply, Error> {
+        self.request(|session| session.help(on)).await
+    }
+
+    /// Asks for nothing (NOOP), to see that the server is there.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub async fn noop(&mut self) -> Result<Reply, Error> {
+        self.request(Session::noop).await
+    }
+
+    /// Sends a command of an extension.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub async fn command(&mut self, command: RawCommand) -> Result<Reply, Error> {
+        self.request(|session| session.command(command)).await
+    }
+
+    /// Ends the session with QUIT, and closes the connection. Whatever the
+    /// server answers, or whether it does, changes nothing.
     ///
     /// # Errors
     /// [`Error::Session`] if the session had ended before.
     pub async fn quit(mut self) -> Result<(), Error> {
-        while self.session.poll_event()?.is_some() {}
+        // QUIT abandons what was left in stages, without RSET.
+        self.check_open().await?;
         self.session.quit()?;
         self.wait_for(|event| matches!(event, Event::Closed).then_some(()))
             .await
+    }
+
+    /// What the server offers.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        self.session.capabilities()
     }
 
     /// The session, to look at.
@@ -78,16 +252,101 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         &self.session
     }
 
-    /// Waits for an event of which `take` makes something. Others are dropped.
-    async fn wait_for<T>(&mut self, mut take: impl FnMut(Event) -> Option<T>) -> Result<T, Error> {
-        loop {
-            while let Some(event) = self.session.poll_event()? {
-                if let Some(taken) = take(event) {
-                    return Ok(taken);
+    /// The stream, to look at.
+    #[must_use]
+    pub fn stream(&self) -> &S {
+        self.transport.stream()
+    }
+
+    async fn request(
+        &mut self,
+        make: impl FnOnce(&mut Session) -> Result<RequestId, CommandError>,
+    ) -> Result<Reply, Error> {
+        self.check_session().await?;
+        let id = make(&mut self.session)?;
+        self.wait_for(|event| event.reply_to(id)).await
+    }
+
+    /// Abandons what was left in stages, and tells of a session that has ended.
+    async fn check_session(&mut self) -> Result<(), Error> {
+        // It is an error if there is nothing to abandon, and none here.
+        let _ = self.session.reset();
+        self.check_open().await
+    }
+
+    /// Tells of a session that has ended since it was last used. Does not wait.
+    pub(crate) async fn check_open(&mut self) -> Result<(), Error> {
+        poll_fn(|context| {
+            loop {
+                match self.session.poll_event() {
+                    Ok(Some(event)) => self.not_taken(&event),
+                    Ok(None) => return Poll::Ready(Ok(())),
+                    Err(error) => return Poll::Ready(Err(self.ended(error, context))),
                 }
             }
-            self.transport.step(&mut self.session).await;
+        })
+        .await
+    }
+
+    /// Why a request cannot be made: the end of the session, if that is why.
+    pub(crate) async fn explain(&mut self, error: CommandError) -> Error {
+        self.check_open()
+            .await
+            .err()
+            .unwrap_or(Error::Command(error))
+    }
+
+    /// Waits for an event of which `take` makes something. Others are dropped.
+    pub(crate) async fn wait_for<T>(
+        &mut self,
+        mut take: impl FnMut(Event) -> Option<T>,
+    ) -> Result<T, Error> {
+        poll_fn(|context| {
+            loop {
+                let event = ready!(self.poll_event(context))?;
+                match take(event.clone()) {
+                    Some(taken) => return Poll::Ready(Ok(taken)),
+                    None => self.not_taken(&event),
+                }
+            }
+        })
+        .await
+    }
+
+    /// What to do about an event that nobody waits for any more.
+    fn not_taken(&mut self, event: &Event) {
+        if let Event::BodyWanted { .. } = event {
+            // The content of a message whose future was dropped. Without it the
+            // server would wait, and so would every request.
+            self.session.abort();
         }
+    }
+
+    /// Waits for the next event.
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<Event, Error>> {
+        loop {
+            match self.session.poll_event() {
+                Ok(Some(event)) => return Poll::Ready(Ok(event)),
+                Ok(None) => ready!(self.poll_step(context)),
+                Err(error) => return Poll::Ready(Err(self.ended(error, context))),
+            }
+        }
+    }
+
+    /// Moves octets once.
+    pub(crate) fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.transport.poll_step(&mut self.session, context)
+    }
+
+    /// The session has ended. Says so to the server, if it listens.
+    pub(crate) fn ended(
+        &mut self,
+        error: smtp_proto::client::Error,
+        context: &mut Context<'_>,
+    ) -> Error {
+        self.transport.farewell(&mut self.session, context);
+        let cause = self.transport.take_error();
+        Error::Session { error, cause }
     }
 }
 

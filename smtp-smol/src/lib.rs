@@ -1,8 +1,8 @@
 //! SMTP over asynchronous streams, for smol.
 //!
 //! Every decision of the protocol is [`smtp_proto`]'s; this crate moves octets
-//! and tells the time. It has the client's side of what its blocking twin has,
-//! for messages whose content is at hand: no stages, no server, no TLS yet.
+//! and tells the time. It needs no particular executor: sockets and timers are
+//! those of `async-io`, and a [`Server`] drives its connections itself.
 //!
 //! ```no_run
 //! use smtp_proto::client::{Config, Transaction};
@@ -10,9 +10,8 @@
 //! use smtp_smol::Connection;
 //!
 //! # futures_lite::future::block_on(async {
-//! let stream = async_io::Async::<std::net::TcpStream>::connect(([127, 0, 0, 1], 25)).await?;
 //! let config = Config::new(&"client.example.org".parse()?)?;
-//! let mut connection = Connection::open(stream, config).await?;
+//! let mut connection = Connection::connect("mx.example.net", 25, config).await?;
 //! let outcome = connection
 //!     .send(
 //!         Transaction::new("alice@example.org".parse::<Mailbox>()?)
@@ -20,19 +19,38 @@
 //!             .content("Subject: hello\r\n\r\nHello.\r\n"),
 //!     )
 //!     .await?;
-//! println!("{}", outcome.fate());
+//! for fate in outcome.recipients() {
+//!     println!("{fate}");
+//! }
 //! connection.quit().await?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # });
 //! ```
+//!
+//! Nothing here waits for ever: every wait has the deadline that the session
+//! gives it, and looking up a name and connecting have time limits of their
+//! own. And nothing is lost with a future that is dropped: see [`Connection`].
 
+mod channel;
+mod connect;
 mod connection;
-mod error;
+mod content;
+mod message;
+mod server;
+mod service;
 mod transport;
 
+pub use connect::{Addresses, CONNECT_TIMEOUT, connect};
 pub use connection::Connection;
-pub use error::Error;
-pub use smtp_proto;
+pub use content::ContentWriter;
+pub use message::Message;
+pub use server::{Server, Shutdown};
+pub use service::{Service, serve};
+pub use smtp_proto::{
+    self,
+    driver::{ConnectError, Error},
+    server::Verified,
+};
 
 /// The code of the README, compiled. It is here because no other crate sees
 /// everything that it uses.

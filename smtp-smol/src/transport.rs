@@ -2,56 +2,114 @@
 
 use std::{
     future::{Future, poll_fn},
-    io::{ErrorKind, IoSlice},
+    io::{self, ErrorKind, IoSlice},
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use async_io::Timer;
 use futures_io::{AsyncRead, AsyncWrite};
-use smtp_proto::{Instant, client::Session};
+use futures_lite::future;
+use smtp_proto::{
+    Instant,
+    driver::{Machine, SLICES, fill},
+};
+
+use crate::channel::Channel;
 
 /// How much is read at once, in octets.
 const READ_LEN: usize = 16 * 1024;
 
-/// How many slices are written at once.
-const SLICES: usize = 32;
+/// How long a peer that was told the end may take to close.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
+
+/// After this many octets were written without a read, one is tried: the peer
+/// may have had enough long ago.
+const LISTEN_EVERY: usize = 512 * 1024;
+
+/// After this many steps without a wait, the other tasks of the thread have
+/// their turn: a fast peer must not keep it for itself.
+const STEPS_AT_ONCE: usize = 64;
 
 /// A stream, a clock, and a timer.
+///
+/// All that is going on is kept here and in the session, and nothing in a
+/// future: one that is dropped loses nothing, and the next goes on where it was.
 pub(crate) struct Transport<S> {
-    stream: S,
+    channel: Channel<S>,
     opened: std::time::Instant,
-    buffer: Box<[u8]>,
     timer: Timer,
     /// What the timer is set to.
     deadline: Option<Instant>,
+    /// Octets written since the last read.
+    unheard: usize,
+    /// What was written may still be in a buffer of the stream's.
+    unflushed: bool,
+    /// Steps since the last wait.
+    steps: usize,
+    /// What broke the connection.
+    error: Option<io::Error>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     /// The clock begins now.
     pub(crate) fn new(stream: S) -> Self {
         Self {
-            stream,
+            channel: Channel::Plain(stream),
             opened: std::time::Instant::now(),
-            buffer: vec![0; READ_LEN].into_boxed_slice(),
             timer: Timer::never(),
             deadline: None,
+            unheard: 0,
+            unflushed: false,
+            steps: 0,
+            error: None,
         }
     }
 
-    fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         Instant::from_origin(self.opened.elapsed())
     }
 
-    /// Writes and reads, whichever can be done first, or waits for the deadline.
-    /// Nothing is lost when the future is dropped: what was done, the session
-    /// knows.
-    pub(crate) async fn step(&mut self, session: &mut Session) {
-        poll_fn(|context| self.poll_step(session, context)).await;
+    pub(crate) fn stream(&self) -> &S {
+        self.channel.stream()
     }
 
-    fn poll_step(&mut self, session: &mut Session, context: &mut Context<'_>) -> Poll<()> {
+    /// What broke the connection, if something did.
+    pub(crate) fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    /// Writes and reads, whichever can be done first, or waits for the deadline.
+    /// Whatever happens, the session is told.
+    pub(crate) fn poll_step(
+        &mut self,
+        session: &mut impl Machine,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
+        if self.steps >= STEPS_AT_ONCE {
+            self.steps = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let step = self.poll_once(session, context);
+        self.steps = if step.is_ready() { self.steps + 1 } else { 0 };
+        step
+    }
+
+    fn poll_once(&mut self, session: &mut impl Machine, context: &mut Context<'_>) -> Poll<()> {
+        let now = self.now();
+        if session
+            .poll_timeout()
+            .is_some_and(|deadline| deadline <= now)
+        {
+            session.handle_timeout(now);
+            return Poll::Ready(());
+        }
         let written = self.poll_write(session, context);
+        if written.is_ready() && self.unheard < LISTEN_EVERY {
+            return Poll::Ready(());
+        }
         let read = self.poll_read(session, context);
         if written.is_ready() || read.is_ready() {
             return Poll::Ready(());
@@ -59,44 +117,123 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         self.poll_time(session, context)
     }
 
-    fn poll_write(&mut self, session: &mut Session, context: &mut Context<'_>) -> Poll<()> {
+    /// Writes what the session still has to say, if the peer takes it at once.
+    pub(crate) fn farewell(&mut self, session: &mut impl Machine, context: &mut Context<'_>) {
+        while session.poll_transmit().is_some()
+            && self.error.is_none()
+            && self.poll_write(session, context).is_ready()
+        {}
+        // What a stream keeps in a buffer, it may send now.
+        let _ = self.poll_write(session, context);
+    }
+
+    /// Waits a little for the peer to close first: a connection that is closed
+    /// while something unread has come is reset, and takes with it what the
+    /// peer has not read yet, such as the last reply.
+    pub(crate) async fn linger(&mut self) {
+        if self.error.is_some() {
+            return;
+        }
+        let closed = async {
+            let channel = &mut self.channel;
+            if poll_fn(|context| Pin::new(&mut *channel).poll_close(context))
+                .await
+                .is_err()
+            {
+                return;
+            }
+            loop {
+                let read = poll_fn(|context| {
+                    let mut buffer = [0; READ_LEN];
+                    Pin::new(&mut *channel).poll_read(context, &mut buffer)
+                });
+                match read.await {
+                    Ok(n) if n > 0 => {}
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    _ => return,
+                }
+            }
+        };
+        let too_long = async {
+            Timer::after(LINGER).await;
+        };
+        // The timer first: a peer that does not stop sending is cut off, too.
+        future::or(too_long, closed).await;
+    }
+
+    /// Writes, or sends what the stream has in a buffer. Ready if the session
+    /// was told something.
+    fn poll_write(&mut self, session: &mut impl Machine, context: &mut Context<'_>) -> Poll<()> {
         let Some(out) = session.poll_transmit() else {
-            return Poll::Pending;
+            return self.poll_flush(session, context);
         };
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let mut used = 0;
-        for (to, from) in slices.iter_mut().zip(out.slices()) {
-            *to = IoSlice::new(from);
-            used += 1;
-        }
-        let slices = slices.get(..used).unwrap_or_default();
-        let result = match Pin::new(&mut self.stream).poll_write_vectored(context, slices) {
+        let slices = fill(&mut slices, out);
+        let written = match Pin::new(&mut self.channel).poll_write_vectored(context, slices) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(result) => result,
+            Poll::Ready(written) => written,
         };
-        match result {
-            Ok(n) if n > 0 => session.handle_transmitted(n, self.now()),
+        match written {
+            Ok(0) => self.write_failed(session, ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                self.unheard += n;
+                self.unflushed = true;
+                session.handle_transmitted(n, self.now());
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Ok(_) | Err(_) => session.handle_write_closed(self.now()),
+            Err(error) => self.write_failed(session, error),
         }
         Poll::Ready(())
     }
 
-    fn poll_read(&mut self, session: &mut Session, context: &mut Context<'_>) -> Poll<()> {
-        let result = match Pin::new(&mut self.stream).poll_read(context, &mut self.buffer) {
+    fn poll_flush(&mut self, session: &mut impl Machine, context: &mut Context<'_>) -> Poll<()> {
+        if !self.unflushed {
+            return Poll::Pending;
+        }
+        match Pin::new(&mut self.channel).poll_flush(context) {
+            Poll::Ready(Err(error)) if error.kind() != ErrorKind::Interrupted => {
+                self.unflushed = false;
+                self.write_failed(session, error);
+                Poll::Ready(())
+            }
+            Poll::Ready(Ok(())) => {
+                self.unflushed = false;
+                Poll::Pending
+            }
+            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn write_failed(&mut self, session: &mut impl Machine, error: io::Error) {
+        self.error.get_or_insert(error);
+        session.handle_write_closed(self.now());
+    }
+
+    fn poll_read(&mut self, session: &mut impl Machine, context: &mut Context<'_>) -> Poll<()> {
+        self.unheard = 0;
+        if !session.wants_input() {
+            return Poll::Pending;
+        }
+        // Not kept from one read to the next: connections that wait are many.
+        let mut buffer = [0; READ_LEN];
+        let read = match Pin::new(&mut self.channel).poll_read(context, &mut buffer) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(result) => result,
+            Poll::Ready(read) => read,
         };
         let now = self.now();
-        match result {
-            Ok(n) => session.handle_input(self.buffer.get(..n).unwrap_or_default(), now),
+        match read {
+            Ok(n) => session.handle_input(buffer.get(..n).unwrap_or_default(), now),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => session.handle_input(&[], now),
+            Err(error) => {
+                self.error.get_or_insert(error);
+                session.handle_input(&[], now);
+            }
         }
         Poll::Ready(())
     }
 
-    fn poll_time(&mut self, session: &mut Session, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_time(&mut self, session: &mut impl Machine, context: &mut Context<'_>) -> Poll<()> {
         let deadline = session.poll_timeout();
         if deadline != self.deadline {
             self.deadline = deadline;

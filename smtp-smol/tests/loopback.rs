@@ -98,7 +98,7 @@ fn c_309_a_silent_peer_holds_nobody_past_the_deadline() {
         let stream = Async::<TcpStream>::connect(address).await.unwrap();
         Connection::open(stream, config).await.unwrap_err()
     });
-    let Error::Session(error) = error else {
+    let Error::Session { error, .. } = error else {
         unreachable!("{error}")
     };
     assert_eq!(error.kind(), &ErrorKind::TimedOut);

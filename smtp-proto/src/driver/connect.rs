@@ -59,14 +59,24 @@ impl Addresses {
         self.left.len() > 0
     }
 
-    /// The next address to try.
-    pub fn next_address(&mut self) -> Option<SocketAddr> {
-        self.left.next()
+    /// The next address to try. It stays the next until it was
+    /// [`tried`](Self::tried).
+    #[must_use]
+    pub fn next_address(&self) -> Option<SocketAddr> {
+        self.left.as_slice().first().copied()
     }
 
-    /// An address was tried, and would not do.
-    pub fn failed(&mut self, address: SocketAddr, error: io::Error) {
-        self.failures.push((address, error));
+    /// The next address was tried, and this came of it: a connection, or a
+    /// failure, which is kept.
+    pub fn tried<T>(&mut self, connected: io::Result<T>) -> Option<T> {
+        let address = self.left.next()?;
+        match connected {
+            Ok(connection) => Some(connection),
+            Err(error) => {
+                self.failures.push((address, error));
+                None
+            }
+        }
     }
 
     /// Why no connection could be made, now that none is left.

@@ -62,6 +62,9 @@
 //! [`Session::handle_tls_failed`]. [`Session::poll_timeout`] says how long it may
 //! take.
 
+mod authenticate;
+mod authentication;
+mod capabilities;
 mod clock;
 mod command;
 mod config;
@@ -70,6 +73,7 @@ mod dialogue;
 mod envelope;
 mod error;
 mod event;
+mod exchange;
 mod input;
 mod question;
 mod received;
@@ -78,10 +82,13 @@ mod session;
 mod state;
 mod tls;
 
+pub use authenticate::Authenticate;
+pub use authentication::Authentication;
 pub use config::{Config, LoneLineEndings, Timeouts};
 pub use envelope::{Envelope, Recipient};
 pub use error::{ConfigError, Error};
 pub use event::{Discarded, Event};
+pub use exchange::Identity;
 pub use question::{Data, Expand, Hello, Mail, Message, Rcpt, Verified, Verify};
 pub use received::{Date, Received, ReturnPath};
 pub use reply::Rejection;
