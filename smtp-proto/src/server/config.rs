@@ -159,12 +159,6 @@ impl Config {
         self
     }
 
-    /// The TLS policy.
-    #[must_use]
-    pub const fn tls_policy(&self) -> TlsPolicy {
-        self.tls
-    }
-
     /// Whether and how clients can authenticate. Not at all by default; only with
     /// this does the session ask
     /// [`Event::Authenticate`](super::Event::Authenticate).
@@ -172,6 +166,12 @@ impl Config {
     pub fn authentication(mut self, authentication: Authentication) -> Self {
         self.authentication = Some(authentication);
         self
+    }
+
+    /// The TLS policy.
+    #[must_use]
+    pub const fn tls_policy(&self) -> TlsPolicy {
+        self.tls
     }
 
     /// Whether to offer `PIPELINING` (RFC 2920). On by default. Commands that
