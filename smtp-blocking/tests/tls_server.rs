@@ -211,7 +211,7 @@ fn s_133_octets_behind_starttls_are_not_looked_at() {
 }
 
 #[test]
-fn s_080_a_client_that_is_silent_or_leaves_in_the_handshake() {
+fn s_010_a_client_that_is_silent_or_leaves_in_the_handshake() {
     bounded(|| {
         let pki = pki();
         let serving = pki.serve(hasty().tls(TlsPolicy::Implicit));
@@ -304,7 +304,7 @@ fn s_141_who_a_certificate_belongs_to() {
 }
 
 #[test]
-fn s_155_passwords_bound_to_the_connection_and_plain_ones() {
+fn s_151_passwords_bound_to_the_connection_and_plain_ones() {
     bounded(|| {
         let pki = pki();
         for (mechanism, policy) in [
