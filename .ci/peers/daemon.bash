@@ -40,7 +40,7 @@ stop() {
     kill -TERM "$daemon" 2>/dev/null || true
     local i
     for ((i = 0; i < 100; i++)); do
-        kill -0 -- "-$daemon" 2>/dev/null || return 0
+        kill -0 "$daemon" 2>/dev/null || break
         sleep 0.1
     done
     kill -KILL -- "-$daemon" 2>/dev/null || true
