@@ -16,7 +16,7 @@ make_credentials() {
 # --- servers ----------------------------------------------------------------------------------
 
 # Ports, in this order: STARTTLS offered, where Dovecot delivers, too; STARTTLS and AUTH required; TLS
-# from the first octet; no TLS, but AUTH; and three with certificates to refuse.
+# from the first octet; no TLS, but AUTH; three with certificates to refuse; and TLS 1.2 at most.
 exec_mail_server() {
     exec_postfix \
         "smtpd_tls_cert_file=$certificates/server.pem" "smtpd_tls_key_file=$certificates/server.key" \
@@ -28,7 +28,8 @@ exec_mail_server() {
         "+${ports[3]}" smtpd_tls_security_level=none smtpd_sasl_auth_enable=yes syslog_name=no-tls \
         "+${ports[4]}" "smtpd_tls_cert_file=$certificates/elsewhere.pem" syslog_name=elsewhere \
         "+${ports[5]}" "smtpd_tls_cert_file=$certificates/expired.pem" syslog_name=expired \
-        "+${ports[6]}" "smtpd_tls_cert_file=$certificates/unknown.pem" syslog_name=unknown
+        "+${ports[6]}" "smtpd_tls_cert_file=$certificates/unknown.pem" syslog_name=unknown \
+        "+${ports[7]}" smtpd_tls_protocols=TLSv1.2
 }
 
 start_mail_server() {
@@ -134,6 +135,8 @@ check_tls_into_postfix() {
     port=${ports[2]}
     check "our client -> Postfix, TLS from the first octet" \
         client_sends_with_tls implicit ESMTPS --tls implicit
+    port=${ports[7]}
+    check "our client -> Postfix, TLS 1.2" client_sends_with_tls 1-2 ESMTPS --tls required
     port=${ports[3]}
     check "our client -> Postfix without STARTTLS, required" \
         client_refuses no-tls no-tls starttls --tls required
@@ -148,6 +151,17 @@ check_tls_into_postfix() {
     port=${ports[6]}
     check "our client -> Postfix, certificate of an unknown issuer" \
         client_refuses unknown unknown "unknown|issuer" --tls required
+}
+
+exec_injector() {
+    exec "${mail[@]}" inject-replies "$port" "$certificates/server.pem" "$certificates/server.key"
+}
+
+client_does_not_believe() {
+    write_message injected
+    bob_to_alice 5 --tls required
+    log_has STARTTLS
+    lacks MAIL "$server_log"
 }
 
 # --- AUTH -------------------------------------------------------------------------------------
@@ -300,6 +314,10 @@ check_client_tls() {
     if start_server exim READY exec_exim; then
         server_log=$dir/log
         check_exim
+        stop_servers
+    fi
+    if start_server injector READY exec_injector; then
+        check "our client, replies in clear after STARTTLS" client_does_not_believe
         stop_servers
     fi
 }

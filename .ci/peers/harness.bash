@@ -113,7 +113,7 @@ start_server() { # NAME READY-LINE FUNCTION...; the function executes it at port
     mkdir -p "$dir"
     shift 2
     for _ in 1 2 3; do
-        read -r -a ports <<<"$("${mail[@]}" free-ports 7)"
+        read -r -a ports <<<"$("${mail[@]}" free-ports 8)"
         port=${ports[0]}
         : >"$dir.out"
         "$@" </dev/null >>"$dir.out" 2>&1 &

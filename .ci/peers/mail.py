@@ -13,6 +13,8 @@ mail.py smtplib PORT FILE [starttls|implicit CA USER PASSWORD]
     Sends FILE from bob to alice@example.test.
 mail.py inject PORT CA
     Sends commands behind STARTTLS, in clear. Fails if any of them counts inside TLS.
+mail.py inject-replies PORT CERTIFICATE KEY
+    Listens, and prints READY. To STARTTLS it adds replies in clear, then says yes to everything.
 mail.py burst PORT PID MAILDIR ROUND
     Kills process PID, the receiver at PORT, in the middle of a burst of messages. Fails unless every
     message acknowledged before, in this round or an earlier one, is in MAILDIR/new, and every message
@@ -191,6 +193,36 @@ def inject(port, ca):
             sys.exit(f"MAIL without EHLO inside TLS: {code} {text!r}")
 
 
+def inject_replies(port, certificate, key):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", int(port))) as listener:
+        print("READY", flush=True)
+        while True:
+            connection, _ = listener.accept()
+            try:
+                say_yes(connection, context)
+            except OSError as error:
+                print(error, flush=True)
+            finally:
+                connection.close()
+
+
+def say_yes(connection, context):
+    ehlo = b"250-mx.example.test\r\n250 STARTTLS\r\n"
+    replies = {b"EHLO": ehlo, b"DATA": b"354 go on\r\n", b"STARTTLS": b"220 go on\r\n" + ehlo}
+    connection.settimeout(20)
+    connection.sendall(b"220 mx.example.test\r\n")
+    lines = connection.makefile("rb")
+    while line := lines.readline():
+        print(line, flush=True)
+        verb = line.split()[0].upper() if line.strip() else b""
+        connection.sendall(replies.get(verb, b"250 yes\r\n"))
+        if verb == b"STARTTLS":
+            connection = context.wrap_socket(connection, server_side=True)
+            lines = connection.makefile("rb")
+
+
 def burst_message(ident):
     return message(ident, random.Random(ident).choice([0, 1_000, 20_000, 200_000]))
 
@@ -311,6 +343,8 @@ def main(command, *arguments):
         send_with_smtplib(*arguments)
     elif command == "inject":
         inject(*arguments)
+    elif command == "inject-replies":
+        inject_replies(*arguments)
     elif command == "burst":
         burst(*arguments)
     else:

@@ -150,6 +150,32 @@ openssl_is_refused() { # OPTION...
     expect_exit 1 openssl s_client -connect "127.0.0.1:$port" -brief "$@"
 }
 
+# --- Postfix ----------------------------------------------------------------------------------
+
+exec_relay() { # PORT
+    exec_postfix virtual_mailbox_domains= relay_domains=example.test \
+        "relay_transport=smtp:[127.0.0.1]:$1" smtp_tls_security_level=secure \
+        "smtp_tls_CAfile=$certificates/ca.pem" smtp_tls_secure_cert_match=mx.example.test \
+        smtp_sasl_auth_enable=yes smtp_sasl_security_options=noanonymous \
+        "smtp_sasl_password_maps=inline:{{127.0.0.1=alice@example.test:secret}}"
+}
+
+postfix_relays() {
+    write_message relayed
+    expect_exit 0 "${mail[@]}" smtplib "$1" "$file"
+    stored_by ESMTPSA
+}
+
+check_relay() {
+    local receiver_port=$port receiver_dir=$dir
+    start_server relay READY exec_relay "$port" || return 0
+    local relay_port=$port
+    port=$receiver_port
+    server_log=$dir/log
+    dir=$receiver_dir
+    check "Postfix -> our receiver, login" postfix_relays "$relay_port"
+}
+
 # ----------------------------------------------------------------------------------------------
 
 receiver= # what to call it
@@ -213,6 +239,7 @@ swaks_finds_no_plain() {
 check_receiver_tls() {
     if start_receiver_tls required --tls required --require-auth; then
         check_starttls
+        check_relay
         stop_servers
     fi
     if start_receiver_tls implicit --tls implicit --require-auth; then
