@@ -178,7 +178,7 @@ client_fails_to_log_in() { # SERVER MECHANISM OPTION...
     write_message "no-login-$port-$2"
     credentials "$2" wrong
     bob_to_alice 5 "${credentials[@]}" "${@:3}"
-    says 535
+    says '\b535\b'
     not_delivered
     log_has "$("failure_at_$1" "$2")"
 }

@@ -21,7 +21,7 @@ outcome() { # right|wrong CODE-IF-WRONG COMMAND...
         stored_by ESMTPSA
     else
         expect_exit "$2" "${@:3}" 2>&1 | tee "$work/dialogue"
-        grep -q 535 "$work/dialogue"
+        grep -q '\b535\b' "$work/dialogue"
         in_receiver 0
     fi
 }
@@ -87,8 +87,9 @@ msmtp_with_unknown_certificate() {
     local code=0
     write_message msmtp-unknown
     msmtp_options on EXTERNAL
-    bounded msmtp "${msmtp_options[@]}" --user=alice@example.test --tls-cert-file="$certificates/mallory.pem" \
-        --tls-key-file="$certificates/mallory.key" alice@example.test <"$file" || code=$?
+    bounded msmtp "${msmtp_options[@]}" --user=alice@example.test \
+        --tls-cert-file="$certificates/mallory.pem" --tls-key-file="$certificates/mallory.key" \
+        alice@example.test <"$file" || code=$?
     ((code != 0 && code < 124)) # 124: it hung
     in_receiver 0
 }
@@ -110,8 +111,8 @@ curl_logs_in() { # MECHANISM right|wrong SCHEME
     write_message "curl-$port-$1-$2"
     sed 's/$/\r/' "$file" >"$file.crlf" # curl sends line ends as they are
     outcome "$2" "$login_denied" \
-        curl --silent --show-error --verbose --noproxy '*' --ssl-reqd --cacert "$certificates/ca.pem" \
-        --url "$3://127.0.0.1:$port/client.example.test" --login-options "AUTH=$1" \
+        curl --silent --show-error --verbose --noproxy '*' --ssl-reqd \
+        --cacert "$certificates/ca.pem" --url "$3://127.0.0.1:$port/client.example.test" --login-options "AUTH=$1" \
         --user "$user" "${options[@]}" \
         --mail-from bob@example.test --mail-rcpt alice@example.test --upload-file "$file.crlf"
 }
