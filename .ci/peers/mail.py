@@ -13,6 +13,9 @@ mail.py smtplib PORT FILE [starttls|implicit CA USER PASSWORD]
     Sends FILE from bob to alice@example.test.
 mail.py inject PORT CA
     Sends commands behind STARTTLS, in clear. Fails if any of them counts inside TLS.
+mail.py after-ehlo PORT COMMAND...
+    Runs COMMAND, with PORT in it replaced by that of a relay to the server at PORT. The relay has said
+    EHLO before COMMAND comes to speak.
 mail.py inject-replies PORT CERTIFICATE KEY
     Listens, and prints READY. To STARTTLS it adds replies in clear, then says yes to everything.
 mail.py burst PORT PID MAILDIR ROUND
@@ -32,6 +35,7 @@ import signal
 import smtplib
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -193,6 +197,34 @@ def inject(port, ca):
             sys.exit(f"MAIL without EHLO inside TLS: {code} {text!r}")
 
 
+def after_ehlo(port, *command):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        relay_port = str(listener.getsockname()[1])
+        process = subprocess.Popen([word.replace("PORT", relay_port) for word in command])
+        client, _ = listener.accept()
+    server = socket.create_connection(("127.0.0.1", int(port)), timeout=20)
+    with client, server:
+        replies = server.makefile("rb", buffering=0)
+        greeting = replies.readline()
+        server.sendall(b"EHLO client.example.test\r\n")
+        while not replies.readline().startswith(b"250 "):
+            pass
+        client.sendall(greeting)
+        back = threading.Thread(target=pass_on, args=[server, client], daemon=True)
+        back.start()
+        pass_on(client, server)
+        back.join(timeout=20)
+        sys.exit(process.wait(timeout=20))
+
+
+def pass_on(source, target):
+    with contextlib.suppress(OSError):
+        while octets := source.recv(4096):
+            target.sendall(octets)
+        target.shutdown(socket.SHUT_WR)
+
+
 def inject_replies(port, certificate, key):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
@@ -343,6 +375,8 @@ def main(command, *arguments):
         send_with_smtplib(*arguments)
     elif command == "inject":
         inject(*arguments)
+    elif command == "after-ehlo":
+        after_ehlo(*arguments)
     elif command == "inject-replies":
         inject_replies(*arguments)
     elif command == "burst":

@@ -129,11 +129,13 @@ smtplib_logs_in() { # right|wrong starttls|implicit
 
 # --- gsasl ------------------------------------------------------------------------------------
 
-# It logs in, and that is all it does. It binds to the TLS channel by tls-exporter.
+# It logs in, bound to the TLS channel by tls-exporter, and that is all it does. It says STARTTLS before
+# EHLO, which not every server has to like.
 gsasl_logs_in() { # MECHANISM right|wrong
     local code=0 password=secret
     [[ $2 == right ]] || { code=1 password=not-secret; }
-    expect_exit "$code" gsasl --smtp --connect="127.0.0.1:$port" --starttls \
+    expect_exit "$code" "${mail[@]}" after-ehlo "$port" \
+        gsasl --smtp --connect=127.0.0.1:PORT --starttls \
         --x509-ca-file="$certificates/ca.pem" --mechanism="$1" \
         --authentication-id=alice@example.test --password="$password" 2>&1 | tee "$work/dialogue"
     [[ $2 == wrong ]] || grep -q "^235 " "$work/dialogue"
