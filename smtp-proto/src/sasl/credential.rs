@@ -106,7 +106,9 @@ pub(super) fn judge(claim: &Claim, verdict: &Verdict, decoy: &Decoy) -> Result<(
     };
     let stored = match (verdict, &decoy) {
         (Verdict::Unavailable, _) => return Err(Failure::Temporary),
-        (Verdict::Accept, _) if claim.shown != Shown::Digest => return Ok(()),
+        (Verdict::Accept | Verdict::AcceptAs(_), _) if claim.shown != Shown::Digest => {
+            return Ok(());
+        }
         (Verdict::Check(stored), _) | (_, Some(stored)) => stored,
         _ => return Err(Failure::Credentials),
     };
@@ -118,4 +120,50 @@ pub(super) fn judge(claim: &Claim, verdict: &Verdict, decoy: &Decoy) -> Result<(
         return Ok(());
     }
     Err(Failure::Credentials)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sasl::ServerMechanism;
+
+    #[test]
+    fn what_has_been_shown_is_judged_and_nothing_else() {
+        let judged = |shown: &Shown, verdict: &Verdict| {
+            let claim = Claim {
+                mechanism: ServerMechanism::Plain,
+                authentication: "alice".into(),
+                authorization: None,
+                shown: shown.clone(),
+            };
+            let decoy = Decoy {
+                key: "decoy".into(),
+                iterations: Some(4096),
+            };
+            judge(&claim, verdict, &decoy)
+        };
+        let (yes, no) = (Ok(()), Err(Failure::Credentials));
+        let password = Shown::Password("wonder\u{ad}land".into());
+        let [token, certificate] = [Shown::Token("t".into()), Shown::Certificate(b"c".into())];
+        let check = |password: &str| Verdict::Check(Credential::password(password));
+
+        for shown in [&password, &token, &certificate] {
+            assert_eq!(judged(shown, &Verdict::Accept), yes);
+            assert_eq!(judged(shown, &Verdict::Refuse), no);
+            assert_eq!(judged(shown, &Verdict::UnknownUser), no);
+            assert_eq!(
+                judged(shown, &Verdict::Unavailable),
+                Err(Failure::Temporary)
+            );
+            assert_eq!(judged(shown, &Verdict::Check(Credential::default())), no);
+        }
+        assert_eq!(judged(&Shown::Digest, &Verdict::Accept), no);
+        // Both in their prepared form.
+        assert_eq!(judged(&password, &check("wonderland")), yes);
+        assert_eq!(judged(&password, &check("wo\u{ad}nderland")), yes);
+        assert_eq!(judged(&password, &check("Wonderland")), no);
+        assert_eq!(judged(&password, &check("")), no);
+        assert_eq!(judged(&token, &check("t")), no);
+        assert_eq!(judged(&certificate, &check("c")), no);
+    }
 }

@@ -458,6 +458,42 @@ fn s_155_a_wrong_password_and_no_user_look_the_same() {
     }
 }
 
+/// Even somebody who knows what is compared in its place.
+#[test]
+fn s_155_nobody_is_a_user_that_does_not_exist() {
+    let tls = tls();
+    for mechanism in servable() {
+        let user = match mechanism {
+            ServerMechanism::External => continue,
+            _ => credentials(mechanism, "alice", "decoy"),
+        };
+        let setting = Setting {
+            decoy: Decoy {
+                key: "decoy".into(),
+                iterations: None,
+            },
+            ..setting(&tls)
+        };
+        let mut client = client(mechanism.name(), &user, &context()).unwrap();
+        let mut exchange = Exchange::new(mechanism, setting).unwrap();
+        let initial = client.start().unwrap();
+        let mut step = exchange.start(initial.as_ref().map(Secret::expose));
+        let failure = loop {
+            step = match step {
+                Step::Challenge(octets) => {
+                    let text = STANDARD.encode(octets);
+                    let response = client.respond(Challenge::new(text.as_bytes())).unwrap();
+                    exchange.respond(response.expose())
+                }
+                Step::Ask => exchange.answer(&Verdict::UnknownUser),
+                Step::Accepted => panic!("{mechanism} accepts"),
+                Step::Failed(failure) => break failure,
+            };
+        };
+        assert_eq!(failure, Failure::Credentials, "{mechanism}");
+    }
+}
+
 #[cfg(feature = "digest")]
 #[test]
 fn keys_of_scram_serve_what_they_can() {

@@ -55,25 +55,25 @@ impl Authenticate<'_> {
     /// and CRAM-MD5, where nothing has been shown yet
     /// ([`Proof::Digest`](crate::sasl::Proof::Digest)): there it fails.
     pub fn accept(self) {
-        self.answer(&Verdict::Accept);
+        self.dialogue.decide_on(&Verdict::Accept);
     }
 
     /// As [`accept`](Self::accept), and this is who it is: where the claim names
     /// nobody (a certificate), or not in the way the application does.
     pub fn accept_as(self, name: &str) {
-        self.dialogue.decide_on(&Verdict::Accept, Some(name));
+        self.dialogue.decide_on(&Verdict::AcceptAs(name.into()));
     }
 
     /// The client is who it says if its proof fits what is stored for the user.
     /// Whom it may act for ([`Claim::authorization_identity`]) is to be decided
     /// before.
     pub fn check(self, credential: &Credential) {
-        self.answer(&Verdict::Check(credential.clone()));
+        self.dialogue.decide_on(&Verdict::Check(credential.clone()));
     }
 
     /// There is no such user. The client cannot tell it from a wrong password.
     pub fn unknown_user(self) {
-        self.answer(&Verdict::UnknownUser);
+        self.dialogue.decide_on(&Verdict::UnknownUser);
     }
 
     /// 4yz or 5yz: no. [`Rejection::bad_credentials`] and
@@ -83,8 +83,11 @@ impl Authenticate<'_> {
     }
 
     /// Any of these.
-    pub fn answer(self, verdict: &Verdict) {
-        self.dialogue.decide_on(verdict, None);
+    pub fn answer(self, answer: Result<Verdict, Rejection>) {
+        match answer {
+            Ok(verdict) => self.dialogue.decide_on(&verdict),
+            Err(rejection) => self.reject(&rejection),
+        }
     }
 }
 

@@ -240,7 +240,9 @@ impl Half for Server {
         };
         match verdict {
             Verdict::Unavailable => return Err(Failure::Temporary),
-            Verdict::Accept | Verdict::Refuse => return Err(Failure::Credentials),
+            Verdict::Accept | Verdict::AcceptAs(_) | Verdict::Refuse => {
+                return Err(Failure::Credentials);
+            }
             Verdict::Check(_) | Verdict::UnknownUser => {}
         }
         let (keys, exists) = self.keys(&claim.authentication, verdict, decoy);
@@ -250,8 +252,10 @@ impl Half for Server {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
+    use super::{
+        super::keys::{Salted, xor},
+        *,
+    };
     use crate::{
         TlsInfo,
         sasl::{Exchange, Step},
@@ -424,5 +428,36 @@ mod tests {
         exchange.start(Some(FIRST));
         let step = exchange.answer(&Verdict::Unavailable);
         assert_eq!(step, Step::Failed(Failure::Temporary));
+    }
+
+    /// A proof that was made for another exchange, or that leaves the nonce of
+    /// the server out.
+    #[test]
+    fn s_154_the_proof_is_for_this_exchange() {
+        let salt = message::base64("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        let salted = Salted::new(ScramHash::Sha256, b"pencil", &salt, 4096);
+        let respond = |bound: &str, nonce: &str, bare: &str| {
+            let mut exchange = exchange();
+            exchange.start(Some(FIRST));
+            let server_first = challenge(exchange.answer(&stored()));
+            let without_proof = format!("c={bound},r={nonce}");
+            let whole = format!("{bare},{server_first},{without_proof}");
+            let hash = ScramHash::Sha256;
+            let signature = hash.mac(salted.stored_key().expose(), whole.as_bytes());
+            let proof = xor(&salted.client_key(), &signature);
+            let proof = message::to_base64(proof.expose());
+            exchange.respond(format!("{without_proof},p={proof}").as_bytes())
+        };
+        let nonce = format!("rOprNGfwEbeRWgbNEkqO{NONCE}");
+        let bare = "n=user,r=rOprNGfwEbeRWgbNEkqO";
+        let wrong = Step::Failed(Failure::Credentials);
+        assert!(matches!(respond("biws", &nonce, bare), Step::Challenge(_)));
+        assert_eq!(respond("eSws", &nonce, bare), wrong);
+        assert_eq!(respond("biws", "rOprNGfwEbeRWgbNEkqO", bare), wrong);
+        assert_eq!(respond("biws", &nonce.replace('%', "$"), bare), wrong);
+        assert_eq!(
+            respond("biws", &nonce, "n=admin,r=rOprNGfwEbeRWgbNEkqO"),
+            wrong
+        );
     }
 }
