@@ -136,7 +136,7 @@ impl Pair {
                         _ if is_alice => Verdict::Check(self.stored.clone()),
                         _ => Verdict::UnknownUser,
                     };
-                    question.answer(&verdict);
+                    question.answer(Ok(verdict));
                 }
                 server::Event::Mail(mail) => {
                     assert!(mail.authenticated().is_some());
