@@ -15,6 +15,23 @@ use crate::{
 /// the client has shown. A user who does not exist
 /// ([`unknown_user`](Self::unknown_user)) gets the same reply as one whose
 /// password is wrong, so that nobody can try out names.
+///
+/// ```
+/// use smtp_proto::{sasl::Credential, server::{Authenticate, Rejection}};
+///
+/// fn authenticate(question: Authenticate<'_>, stored: impl Fn(&str) -> Option<Credential>) {
+///     let claim = question.claim();
+///     let name = claim.authentication_identity();
+///     if claim.authorization_identity().is_some_and(|other| other != name) {
+///         // Nobody here may act for somebody else.
+///         return question.reject(&Rejection::bad_credentials());
+///     }
+///     match stored(name) {
+///         Some(credential) => question.check(&credential),
+///         None => question.unknown_user(),
+///     }
+/// }
+/// ```
 #[must_use = "the session waits for an answer"]
 pub struct Authenticate<'a> {
     pub(super) dialogue: &'a mut Dialogue,
@@ -34,7 +51,9 @@ impl Authenticate<'_> {
         self.dialogue.tls()
     }
 
-    /// The client is who it says, and may act for whom it wants to.
+    /// The client is who it says, and may act for whom it wants to. Not for SCRAM
+    /// and CRAM-MD5, where nothing has been shown yet
+    /// ([`Proof::Digest`](crate::sasl::Proof::Digest)): there it fails.
     pub fn accept(self) {
         self.dialogue.decide_on(&Verdict::Accept);
     }
