@@ -111,7 +111,7 @@ impl Security {
         }
         let authentication = Authentication::new()
             .required(self.required)
-            .passwords_in_clear(self.clear);
+            .secrets_in_clear(self.clear);
         let offered = self.required || !mechanisms.is_empty();
         offered.then(|| authentication.mechanisms(mechanisms))
     }
