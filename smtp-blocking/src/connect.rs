@@ -52,6 +52,12 @@ impl Addresses {
         Self(driver::Addresses::new(host, port, timeout, addresses))
     }
 
+    /// The host, as it was given.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.0.host()
+    }
+
     /// Whether there is an address that was not tried.
     #[must_use]
     pub fn has_next(&self) -> bool {
@@ -63,17 +69,22 @@ impl Addresses {
     /// # Errors
     /// [`ConnectError`] if none is left that does. It names all that failed.
     pub fn connect_next(&mut self) -> Result<TcpStream, ConnectError> {
-        // Zero would be an error, and not a time limit.
-        let timeout = self.0.timeout().max(Duration::from_millis(1));
+        let timeout = self.0.timeout();
         while let Some(address) = self.0.next_address() {
-            let connected = TcpStream::connect_timeout(&address, timeout)
-                .and_then(|stream| stream.set_nodelay(true).map(|()| stream));
-            if let Some(stream) = self.0.tried(connected) {
+            if let Some(stream) = self.0.tried(connect_once(&address, timeout)) {
                 return Ok(stream);
             }
         }
         Err(self.0.give_up())
     }
+}
+
+pub(crate) fn connect_once(address: &SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    // Zero would be an error, and not a time limit.
+    let timeout = timeout.max(Duration::from_millis(1));
+    let stream = TcpStream::connect_timeout(address, timeout)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// Looks up a name, in a thread that is left to itself when it takes too long:

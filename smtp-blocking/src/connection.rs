@@ -3,14 +3,17 @@
 use std::{collections::VecDeque, fmt, io, net::TcpStream};
 
 use smtp_proto::{
-    Entry, Instant,
+    Entry, Instant, TlsFailure,
     client::{CommandError, Config, Event, Outcome, RequestId, Session, Transaction},
     types::{Argument, Capabilities, RawCommand, Reply},
 };
 
 use crate::{
-    Addresses, CONNECT_TIMEOUT, Error, Stream, content::ContentWriter, message::Message,
-    transport::Transport,
+    Addresses, Connector, Error, Stream,
+    content::ContentWriter,
+    message::Message,
+    tls::{ClientSide, Tls},
+    transport::{Handshake, Transport, seed},
 };
 
 /// A session with a server, over a stream.
@@ -23,54 +26,59 @@ pub struct Connection<S: Stream = TcpStream> {
     transport: Transport<S>,
     /// Events that came while another was waited for.
     inbox: VecDeque<Event>,
+    /// Why TLS could not be established.
+    tls_failure: Option<TlsFailure>,
 }
 
 impl Connection<TcpStream> {
     /// Connects to a host, given by name or address, within
-    /// [`CONNECT_TIMEOUT`], and opens a session: at each of its addresses in
-    /// turn, until one answers and will have a session.
+    /// [`CONNECT_TIMEOUT`](crate::CONNECT_TIMEOUT), and opens a session. With
+    /// TLS, the certificate must be for this host, and issued by somebody whom
+    /// the system trusts; a [`Connector`] says it otherwise.
     ///
     /// # Errors
-    /// As [`connect_to`](Self::connect_to).
+    /// As [`Connector::connect_to`].
     pub fn connect(host: &str, port: u16, config: Config) -> Result<Self, Error> {
-        Self::connect_to(Addresses::look_up(host, port, CONNECT_TIMEOUT)?, config)
+        Connector::new(config).connect(host, port)
     }
 
     /// Connects to one of these addresses, and opens a session: at each in turn,
     /// until one answers and will have a session.
     ///
     /// # Errors
-    /// [`Error::Connect`] if no address answers, or else [`Error::Session`] with
-    /// what the last server said that did.
-    #[allow(clippy::needless_pass_by_value, reason = "as the others take it")]
-    pub fn connect_to(mut addresses: Addresses, config: Config) -> Result<Self, Error> {
-        let mut refusal = None;
-        loop {
-            let stream = match (addresses.connect_next(), refusal) {
-                (Ok(stream), _) => stream,
-                (Err(_), Some(refusal)) => return Err(refusal),
-                (Err(error), None) => return Err(error.into()),
-            };
-            match Self::open(stream, config.clone()) {
-                Err(Error::Session { error, cause })
-                    if error.is_of_the_opening() && addresses.has_next() =>
-                {
-                    refusal = Some(Error::Session { error, cause });
-                }
-                opened => return opened,
-            }
-        }
+    /// As [`Connector::connect_to`].
+    pub fn connect_to(addresses: Addresses, config: Config) -> Result<Self, Error> {
+        Connector::new(config).connect_to(addresses)
+    }
+}
+
+/// For a pool.
+impl Connection<TcpStream> {
+    /// Takes in what the server has said since the connection was last used,
+    /// without waiting.
+    pub(crate) fn look(&mut self) {
+        self.transport.look(&mut self.session);
+        // An error is there to be seen in the session, too.
+        let _ = self.check_open();
+    }
+
+    /// Says QUIT, if the server takes it at once, and closes the connection.
+    pub(crate) fn leave(mut self) {
+        // It is an error if the session has ended, and none here.
+        let _ = self.session.quit();
+        self.transport.farewell(&mut self.session);
     }
 }
 
 impl<S: Stream> Connection<S> {
     /// Opens a session over a stream that was connected just now: waits for the
-    /// greeting, and says hello.
+    /// greeting, and says hello. No name is known here that a certificate could
+    /// be checked against: for TLS, use [`Connector::open`].
     ///
     /// # Errors
     /// [`Error::Session`] if the server refuses the session.
     pub fn open(stream: S, config: Config) -> Result<Self, Error> {
-        Self::begin_with(stream, Session::new(config, Instant::ORIGIN))
+        Connector::new(config).open(stream, "")
     }
 
     /// As [`open`](Self::open), and passes each command and each reply to
@@ -85,17 +93,49 @@ impl<S: Stream> Connection<S> {
     ) -> Result<Self, Error> {
         let mut session = Session::new(config, Instant::ORIGIN);
         session.set_transcript(transcript);
-        Self::begin_with(stream, session)
+        Self::begin_session(stream, session, &ClientSide::default(), "")
     }
 
-    fn begin_with(stream: S, session: Session) -> Result<Self, Error> {
+    /// Waits until the session is open.
+    pub(crate) fn begin_session(
+        stream: S,
+        mut session: Session,
+        tls: &ClientSide,
+        host: &str,
+    ) -> Result<Self, Error> {
+        if let Some(seed) = seed() {
+            session.set_seed(seed);
+        }
         let mut connection = Self {
             session,
             transport: Transport::new(stream),
             inbox: VecDeque::new(),
+            tls_failure: None,
         };
-        connection.wait_for(|event| matches!(event, Event::Ready).then_some(()))?;
+        while !connection.wait_for(|event| match event {
+            Event::StartTls => Some(false),
+            Event::Ready => Some(true),
+            _ => None,
+        })? {
+            connection.shake_hands(tls.start(host));
+        }
         Ok(connection)
+    }
+
+    fn shake_hands(&mut self, tls: Result<Tls, TlsFailure>) {
+        let made = match tls {
+            Ok(tls) => self.transport.shake_hands(&mut self.session, tls, || true),
+            Err(failure) => Handshake::Failed(failure),
+        };
+        let now = self.transport.now();
+        match made {
+            Handshake::Established(info) => self.session.handle_tls_established(info, now),
+            Handshake::Failed(failure) => {
+                self.tls_failure = Some(failure);
+                self.session.handle_tls_failed(now);
+            }
+            Handshake::TimedOut | Handshake::Stopped => self.session.handle_tls_failed(now),
+        }
     }
 
     /// Sends a message whose content was given with the transaction.
@@ -216,7 +256,9 @@ impl<S: Stream> Connection<S> {
         // QUIT abandons what was left in stages, without RSET.
         self.check_open()?;
         self.session.quit()?;
-        self.wait_for(|event| matches!(event, Event::Closed).then_some(()))
+        self.wait_for(|event| matches!(event, Event::Closed).then_some(()))?;
+        self.transport.farewell(&mut self.session);
+        Ok(())
     }
 
     /// What the server offers.
@@ -276,7 +318,10 @@ impl<S: Stream> Connection<S> {
             Err(error) => {
                 self.transport.farewell(&mut self.session);
                 let cause = self.transport.take_error();
-                Err(Error::Session { error, cause })
+                Err(match self.tls_failure.clone() {
+                    Some(failure) => Error::Tls { failure, error },
+                    None => Error::Session { error, cause },
+                })
             }
         }
     }

@@ -27,20 +27,32 @@
 //! gives it, and looking up a name and connecting have time limits of their
 //! own.
 
+mod channel;
 mod connect;
 mod connection;
+mod connector;
 mod content;
 mod message;
+mod pool;
 mod server;
 mod service;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 mod transport;
 
 pub use connect::{Addresses, CONNECT_TIMEOUT, connect};
 pub use connection::Connection;
+pub use connector::Connector;
 pub use content::ContentWriter;
 pub use message::Message;
+pub use pool::{Pool, Pooled};
 pub use server::{Server, Shutdown};
+#[cfg(feature = "tls")]
+pub use service::serve_with_tls;
 pub use service::{Service, serve};
 pub use smtp_proto::{
     self,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use smtp_proto::{
-    self as proto,
+    self as proto, TlsPolicy,
     driver::is_of_the_connection,
     server::{Config, Rejection, Session},
 };
@@ -20,6 +20,7 @@ use smtp_proto::{
 use crate::{
     Service, Stream,
     service::{Continue, serve_until},
+    tls::ServerSide,
     transport::Transport,
 };
 
@@ -66,6 +67,7 @@ pub struct Server {
     listener: TcpListener,
     max_connections: usize,
     grace: Duration,
+    tls: ServerSide,
     shared: Arc<Shared>,
 }
 
@@ -97,6 +99,7 @@ impl Server {
             listener,
             max_connections: Self::DEFAULT_MAX_CONNECTIONS,
             grace: Self::DEFAULT_GRACE,
+            tls: ServerSide::default(),
             shared: Arc::default(),
         }
     }
@@ -113,6 +116,14 @@ impl Server {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Who the server is, for a configuration that wants TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: proto::tls::ServerTls) -> Self {
+        self.tls = ServerSide::new(tls);
         self
     }
 
@@ -141,12 +152,20 @@ impl Server {
     /// connection.
     ///
     /// # Errors
-    /// None while serving; the system may refuse to listen at all.
+    /// [`io::ErrorKind::InvalidInput`] if the configuration wants TLS, and there
+    /// is none. None while serving; the system may refuse to listen at all.
     pub fn run<V: Service + Send + 'static>(
         self,
         config: &Config,
         mut service: impl FnMut(SocketAddr) -> V,
     ) -> io::Result<()> {
+        if config.tls_policy() != TlsPolicy::None {
+            // What cannot be had is not to be offered.
+            let failure = self.tls.start().err();
+            failure.map_or(Ok(()), |failure| {
+                Err(io::Error::new(io::ErrorKind::InvalidInput, failure))
+            })?;
+        }
         self.listener.set_nonblocking(false)?;
         while !self.shared.is_shutting_down() {
             match self.listener.accept() {
@@ -184,7 +203,7 @@ impl Server {
         };
         let service = service();
         let session = Session::new(config.clone(), proto::Instant::ORIGIN);
-        let (shared, grace) = (Arc::clone(&self.shared), self.grace);
+        let (shared, grace, tls) = (Arc::clone(&self.shared), self.grace, self.tls.clone());
         // Without a thread the connection is dropped, and the place with it.
         let _ = thread::Builder::new()
             .name("smtp session".to_owned())
@@ -196,7 +215,7 @@ impl Server {
                 let mut asked = None;
                 // A session fails only by a mistake of this crate.
                 let _ = stream.set_nodelay(true);
-                let _ = serve_until(stream, session, &mut service, || {
+                let _ = serve_until(stream, session, &mut service, &tls, || {
                     if !shared.is_shutting_down() {
                         return Continue::Yes;
                     }

@@ -1,14 +1,20 @@
 //! One session of a receiver: the application's side, and the loop.
 
 use smtp_proto::{
+    TlsFailure, TlsInfo,
+    sasl::Verdict,
     server::{
-        Data, Discarded, Error, Event, Expand, Hello, Mail, Message, Rcpt, Rejection, Session,
-        Verified, Verify,
+        Authenticate, Data, Discarded, Error, Event, Expand, Hello, Mail, Message, Rcpt, Rejection,
+        Session, Verified, Verify,
     },
     types::Mailbox,
 };
 
-use crate::{Stream, transport::Transport};
+use crate::{
+    Stream,
+    tls::{ServerSide, Tls},
+    transport::{Handshake, Transport, seed},
+};
 
 /// What a receiver decides, for one connection.
 ///
@@ -21,6 +27,17 @@ pub trait Service {
         let _ = session;
     }
 
+    /// The connection is inside TLS from now on.
+    fn secured(&mut self, tls: &TlsInfo) {
+        let _ = tls;
+    }
+
+    /// TLS could not be established, and the session ends. A client that comes
+    /// again and again like this is worth a line in a log.
+    fn not_secured(&mut self, why: &TlsFailure) {
+        let _ = why;
+    }
+
     /// The client says who it is.
     ///
     /// # Errors
@@ -28,6 +45,17 @@ pub trait Service {
     fn hello(&mut self, hello: &Hello<'_>) -> Result<(), Rejection> {
         let _ = hello;
         Ok(())
+    }
+
+    /// The client wants to prove who it is, and shows a claim. Called only if
+    /// the configuration offers authentication.
+    ///
+    /// # Errors
+    /// A refusal, in words of the service's own. That a proof is wrong, or a user
+    /// unknown, is a [`Verdict`], which sounds the same in every case.
+    fn authenticate(&mut self, question: &Authenticate<'_>) -> Result<Verdict, Rejection> {
+        let _ = question;
+        Ok(Verdict::Unavailable)
     }
 
     /// A transaction begins.
@@ -103,7 +131,24 @@ pub fn serve<S: Stream>(
     session: Session,
     service: &mut impl Service,
 ) -> Result<(), Error> {
-    serve_until(stream, session, service, || Continue::Yes)
+    serve_until(stream, session, service, &ServerSide::default(), || {
+        Continue::Yes
+    })
+}
+
+/// As [`serve`], for a session that is configured to have TLS.
+///
+/// # Errors
+/// As [`serve`].
+#[cfg(feature = "tls")]
+pub fn serve_with_tls<S: Stream>(
+    stream: S,
+    session: Session,
+    service: &mut impl Service,
+    tls: &smtp_proto::tls::ServerTls,
+) -> Result<(), Error> {
+    let tls = ServerSide::new(tls.clone());
+    serve_until(stream, session, service, &tls, || Continue::Yes)
 }
 
 /// What to do next, which [`serve_until`] asks each time after it has waited.
@@ -119,10 +164,14 @@ pub(crate) fn serve_until<S: Stream>(
     stream: S,
     mut session: Session,
     service: &mut impl Service,
+    tls: &ServerSide,
     mut ask: impl FnMut() -> Continue,
 ) -> Result<(), Error> {
     let mut transport = Transport::new(stream);
     let mut stopping = false;
+    if let Some(seed) = seed() {
+        session.set_seed(seed);
+    }
     service.start(&mut session);
     loop {
         match ask() {
@@ -140,12 +189,46 @@ pub(crate) fn serve_until<S: Stream>(
                 transport.linger();
                 return Ok(());
             }
+            if let Event::StartTls = event {
+                shake_hands(&mut transport, &mut session, service, tls.start(), &mut ask);
+                continue;
+            }
             if let Some(rejection) = answer(event, service) {
                 session.refuse_content(rejection);
             }
         }
         transport.step(&mut session);
     }
+}
+
+fn shake_hands<S: Stream>(
+    transport: &mut Transport<S>,
+    session: &mut Session,
+    service: &mut impl Service,
+    tls: Result<Tls, TlsFailure>,
+    ask: &mut impl FnMut() -> Continue,
+) {
+    // A client that has not said anything yet need not be waited for.
+    let go_on = || matches!(ask(), Continue::Yes);
+    let made = match tls {
+        Ok(tls) => transport.shake_hands(session, tls, go_on),
+        Err(failure) => Handshake::Failed(failure),
+    };
+    let now = transport.now();
+    let failure = match made {
+        Handshake::Established(info) => {
+            service.secured(&info);
+            session.handle_tls_established(info, now);
+            return;
+        }
+        Handshake::Failed(failure) => Some(failure),
+        Handshake::TimedOut => Some(TlsFailure::TimedOut),
+        Handshake::Stopped => None,
+    };
+    if let Some(failure) = failure {
+        service.not_secured(&failure);
+    }
+    session.handle_tls_failed(now);
 }
 
 /// Passes a question on, and the answer back. Returns a refusal of the message
@@ -155,6 +238,10 @@ fn answer(event: Event<'_>, service: &mut impl Service) -> Option<Rejection> {
         Event::Hello(hello) => {
             let answer = service.hello(&hello);
             hello.answer(answer);
+        }
+        Event::Authenticate(question) => {
+            let answer = service.authenticate(&question);
+            question.answer(answer);
         }
         Event::Mail(mail) => {
             let answer = service.mail(&mail);

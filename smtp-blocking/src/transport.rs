@@ -2,15 +2,20 @@
 
 use std::{
     io::{self, ErrorKind, IoSlice},
+    net::TcpStream,
     time::Duration,
 };
 
 use smtp_proto::{
-    Instant,
+    Instant, TlsFailure, TlsInfo,
     driver::{Machine, SLICES, fill},
 };
 
-use crate::Stream;
+use crate::{
+    Stream,
+    channel::{Channel, GLANCE},
+    tls::{self, Tls},
+};
 
 /// How much is read at once, in octets.
 const READ_LEN: usize = 16 * 1024;
@@ -19,9 +24,6 @@ const READ_LEN: usize = 16 * 1024;
 /// as many of these as it takes, so that the socket need not be told of each
 /// deadline anew; and a peer that takes nothing is listened to this often.
 const PATIENCE: Duration = Duration::from_millis(500);
-
-/// The shortest time limit that a socket is given: zero means for ever to it.
-const GLANCE: Duration = Duration::from_millis(1);
 
 /// How long a peer that was told the end may take to close.
 const LINGER: Duration = Duration::from_secs(1);
@@ -37,28 +39,52 @@ enum Taken {
     Nothing,
 }
 
+/// What came of a handshake.
+pub(crate) enum Handshake {
+    Established(TlsInfo),
+    Failed(TlsFailure),
+    /// The session knows.
+    TimedOut,
+    /// The caller said so.
+    Stopped,
+}
+
 /// A stream, a clock, and what it takes to wait on the one by the other.
 pub(crate) struct Transport<S> {
-    stream: S,
+    channel: Channel<S>,
     opened: std::time::Instant,
     buffer: Box<[u8]>,
-    read_limit: Option<Duration>,
-    write_limit: Option<Duration>,
     /// Octets written since the last read.
     unheard: usize,
     /// What broke the connection.
     error: Option<io::Error>,
 }
 
+impl Transport<TcpStream> {
+    /// Reads what has come, without waiting for more.
+    pub(crate) fn look(&mut self, session: &mut impl Machine) {
+        if has_news(self.stream()) {
+            self.read(session, GLANCE);
+        }
+    }
+}
+
+/// Whether a read would return at once.
+fn has_news(stream: &TcpStream) -> bool {
+    let peeked = stream
+        .set_nonblocking(true)
+        .and_then(|()| stream.peek(&mut [0]));
+    let restored = stream.set_nonblocking(false);
+    restored.is_err() || !peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
 impl<S: Stream> Transport<S> {
     /// The clock begins now.
     pub(crate) fn new(stream: S) -> Self {
         Self {
-            stream,
+            channel: Channel::new(stream),
             opened: std::time::Instant::now(),
             buffer: vec![0; READ_LEN].into_boxed_slice(),
-            read_limit: None,
-            write_limit: None,
             unheard: 0,
             error: None,
         }
@@ -69,7 +95,7 @@ impl<S: Stream> Transport<S> {
     }
 
     pub(crate) fn stream(&self) -> &S {
-        &self.stream
+        self.channel.stream()
     }
 
     /// What broke the connection, if something did.
@@ -95,6 +121,33 @@ impl<S: Stream> Transport<S> {
         }
     }
 
+    /// Makes the handshake, unless the deadline of the session passes before, or
+    /// `go_on` says no. The session is yet to be told what came of it.
+    pub(crate) fn shake_hands(
+        &mut self,
+        session: &mut impl Machine,
+        tls: Tls,
+        mut go_on: impl FnMut() -> bool,
+    ) -> Handshake {
+        self.channel.secure(tls);
+        while go_on() {
+            let left = session
+                .poll_timeout()
+                .map_or(PATIENCE, |deadline| deadline.saturating_since(self.now()));
+            if left.is_zero() {
+                session.handle_timeout(self.now());
+                return Handshake::TimedOut;
+            }
+            match self.channel.shake_hands(left.clamp(GLANCE, PATIENCE)) {
+                Ok(Some(info)) => return Handshake::Established(info),
+                Ok(None) => {}
+                Err(error) if is_for_later(&error) => {}
+                Err(error) => return Handshake::Failed(tls::failure(&error)),
+            }
+        }
+        Handshake::Stopped
+    }
+
     /// Writes what the session still has to say, if the peer takes it at once.
     pub(crate) fn farewell(&mut self, session: &mut impl Machine) {
         let until = std::time::Instant::now() + LINGER;
@@ -103,9 +156,10 @@ impl<S: Stream> Transport<S> {
             && std::time::Instant::now() < until
         {
             if let Taken::Nothing = self.write(session, GLANCE) {
-                return;
+                break;
             }
         }
+        self.channel.close(GLANCE, until);
     }
 
     /// Waits a little for the peer to close first: a connection that is closed
@@ -113,14 +167,15 @@ impl<S: Stream> Transport<S> {
     /// peer has not read yet, such as the last reply.
     pub(crate) fn linger(&mut self) {
         let until = std::time::Instant::now() + LINGER;
-        if self.error.is_some()
-            || self.stream.shutdown_write().is_err()
-            || self.stream.set_read_timeout(Some(LINGER)).is_err()
-        {
+        if self.error.is_some() {
+            return;
+        }
+        self.channel.close(LINGER, until);
+        if self.channel.shutdown_write().is_err() {
             return;
         }
         while std::time::Instant::now() < until {
-            match self.stream.read(&mut self.buffer) {
+            match self.channel.read(&mut self.buffer, LINGER) {
                 Ok(n) if n > 0 => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 _ => return,
@@ -134,14 +189,8 @@ impl<S: Stream> Transport<S> {
         };
         let mut slices = [IoSlice::new(&[]); SLICES];
         let slices = fill(&mut slices, out);
-        let limit = Some(left.clamp(GLANCE, PATIENCE));
-        let written = match self.write_limit == limit {
-            true => Ok(()),
-            false => self.stream.set_write_timeout(limit),
-        }
-        .and_then(|()| self.stream.write_vectored(slices));
-        self.write_limit = limit;
-        match written {
+        let limit = left.clamp(GLANCE, PATIENCE);
+        match self.channel.write_vectored(slices, limit) {
             Ok(0) => self.write_failed(session, ErrorKind::WriteZero.into()),
             Ok(n) => {
                 self.unheard += n;
@@ -169,13 +218,8 @@ impl<S: Stream> Transport<S> {
             session.handle_timeout(self.now());
             return;
         }
-        let limit = Some(left.clamp(GLANCE, PATIENCE));
-        let read = match self.read_limit == limit {
-            true => Ok(()),
-            false => self.stream.set_read_timeout(limit),
-        }
-        .and_then(|()| self.stream.read(&mut self.buffer));
-        self.read_limit = limit;
+        let limit = left.clamp(GLANCE, PATIENCE);
+        let read = self.channel.read(&mut self.buffer, limit);
         let now = self.now();
         match read {
             Ok(n) => session.handle_input(self.buffer.get(..n).unwrap_or_default(), now),
@@ -187,6 +231,18 @@ impl<S: Stream> Transport<S> {
             }
         }
     }
+}
+
+/// What nobody can guess, for a session. `None` on a system that has no such
+/// thing: what needs it is not used then.
+pub(crate) fn seed() -> Option<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).ok()?;
+    Some(seed)
+}
+
+fn is_for_later(error: &io::Error) -> bool {
+    is_timeout(error) || error.kind() == ErrorKind::Interrupted
 }
 
 fn is_timeout(error: &io::Error) -> bool {

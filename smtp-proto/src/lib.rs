@@ -13,6 +13,7 @@
 //! | [`client`] | [`client::Session`], which sends messages |
 //! | [`server`] | [`server::Session`], which receives them |
 //! | [`driver`] | what drivers have in common |
+//! | `tls` | with the feature `rustls`: certificates, and errors of the handshake, for drivers |
 //!
 //! Who wants a ready-made connection takes an adapter: `smtp-blocking`, for
 //! programs without async, or `smtp-smol`. Who writes one needs a loop of
@@ -85,15 +86,19 @@ extern crate std;
 mod buffer;
 pub mod client;
 pub mod driver;
+mod failure;
 pub mod sasl;
 mod security;
 pub mod server;
 mod time;
+#[cfg(feature = "rustls")]
+pub mod tls;
 mod transcript;
 pub mod types;
 pub mod wire;
 
 pub use buffer::Transmit;
+pub use failure::TlsFailure;
 pub use security::{TlsInfo, TlsPolicy};
 pub use time::Instant;
 pub use transcript::Entry;

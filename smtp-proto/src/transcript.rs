@@ -17,7 +17,7 @@ pub enum Entry<'a> {
     /// A command line, without its CRLF. What `AUTH` carries is replaced by
     /// `***`, and so are the responses that follow it.
     Command(&'a [u8]),
-    /// A reply.
+    /// A reply. The challenges of an exchange are replaced by `***`.
     Reply(&'a Reply),
     /// The content of a message went by: this many octets, without the dots
     /// that transparency adds.
@@ -63,17 +63,9 @@ impl Transcript {
 
     pub(crate) fn command(&mut self, line: &[u8]) {
         let Some(hook) = self.hook() else { return };
-        // `AUTH PLAIN secret`: the mechanism may be shown, no more.
-        let mut words = line.split(|&b| b == b' ');
-        let verb = words.next().unwrap_or_default();
-        let mechanism = words.next().unwrap_or_default();
-        let shown = verb.len() + 1 + mechanism.len();
-        if verb.eq_ignore_ascii_case(b"AUTH") && line.len() > shown {
-            let mut masked = line.get(..shown).unwrap_or_default().to_vec();
-            masked.extend_from_slice(b" ***");
-            hook(Entry::Command(&masked));
-        } else {
-            hook(Entry::Command(line));
+        match shown_of_auth(line) {
+            Some(shown) => hook(Entry::Command(&[shown, b" ***"].concat())),
+            None => hook(Entry::Command(line)),
         }
     }
 
@@ -101,6 +93,25 @@ impl Transcript {
         self.0.as_mut().map(SyncWrapper::get_mut)
     }
 }
+
+/// What may be shown of `AUTH PLAIN secret`: the mechanism, if it is one. `None`
+/// if the line can be shown as it is.
+fn shown_of_auth(line: &[u8]) -> Option<&[u8]> {
+    let (verb, rest) = line.split_at_checked(VERB.len())?;
+    if !verb.eq_ignore_ascii_case(VERB) || rest.first()?.is_ascii_alphanumeric() {
+        return None;
+    }
+    let name = rest.strip_prefix(b" ").unwrap_or_default();
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    let length = name.iter().take_while(|b| is_name(b)).count();
+    match name.get(length) {
+        None if length > 0 => None,
+        Some(b' ') => line.get(..VERB.len() + 1 + length),
+        _ => Some(verb),
+    }
+}
+
+const VERB: &[u8] = b"AUTH";
 
 impl fmt::Debug for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,9 +143,21 @@ mod tests {
         transcript.command(b"auth plain AGFsaWNlAHdvbmRlcmxhbmQ=");
         transcript.command(b"AUTH LOGIN");
         transcript.command(b"AUTH");
+        transcript.command(b"AUTH\tPLAIN wonderland");
+        transcript.command(b"AUTH  wonderland");
+        transcript.command(b"AUTH PLAIN\twonderland");
+        transcript.command(b"AUTHOR wonderland");
         assert_eq!(
             *seen.lock().unwrap(),
-            ["C: auth plain ***", "C: AUTH LOGIN", "C: AUTH"]
+            [
+                "C: auth plain ***",
+                "C: AUTH LOGIN",
+                "C: AUTH",
+                "C: AUTH ***",
+                "C: AUTH  ***",
+                "C: AUTH ***",
+                "C: AUTHOR wonderland"
+            ]
         );
     }
 }

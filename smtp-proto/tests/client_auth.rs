@@ -46,7 +46,7 @@ impl Mechanism for Scripted {
 }
 
 fn by(mechanism: Scripted) -> Authentication {
-    Authentication::custom("x-test", move |_| Box::new(mechanism.clone()))
+    Authentication::custom("x-test", move |_| Some(Box::new(mechanism.clone())))
 }
 
 /// A session that has come to its AUTH, with a message behind it.
@@ -457,7 +457,7 @@ fn lost_or_closed_in_the_middle() {
 #[test]
 fn a_name_that_is_none_is_never_sent() {
     for name in ["X TEST", "X\r\nQUIT", "", "A-NAME-THAT-IS-TOO-LONG"] {
-        let made = Authentication::custom(name, |_| Box::new(Scripted::default()));
+        let made = Authentication::custom(name, |_| Some(Box::new(Scripted::default())));
         let mut talk = opening(made, &[&format!("AUTH {name}").replace("\r\n", " ")]);
         assert_eq!(talk.out(), "QUIT\r\n");
     }

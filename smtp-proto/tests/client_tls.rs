@@ -89,6 +89,8 @@ fn t11a_c_176_c_310_octets_in_clear_behind_the_220_end_the_session() {
                     talk.say(piece);
                 }
             }
+            // Nor does the driver shake hands.
+            assert_ne!(talk.session.poll_event(), Ok(Some(Event::StartTls)));
             let error = error(&mut talk);
             assert_eq!(*error.kind(), ErrorKind::PlaintextAfterStartTls);
             assert!(error.is_of_the_opening());

@@ -3,6 +3,11 @@
 #![allow(dead_code, reason = "each file of tests uses some of it")]
 
 pub(crate) mod choppy;
+#[cfg(feature = "tls")]
+#[path = "../../../smtp-proto/tests/pki/mod.rs"]
+pub(crate) mod pki;
+#[cfg(feature = "tls")]
+pub(crate) mod secured;
 pub(crate) mod serving;
 
 use std::{

@@ -70,12 +70,13 @@ impl Authentication {
     }
 
     /// By a mechanism of the caller's own, of which `make` makes one for each
-    /// exchange; it is told what is known of TLS, if that is active. A name that
-    /// cannot be one of a mechanism is never offered, and so never used.
+    /// exchange, or `None` if it cannot be used; it is told what is known of
+    /// TLS, if that is active. A name that cannot be one of a mechanism is never
+    /// used.
     #[must_use]
     pub fn custom(
         name: &str,
-        make: impl Fn(Option<&TlsInfo>) -> Box<dyn Mechanism> + Send + Sync + 'static,
+        make: impl Fn(Option<&TlsInfo>) -> Option<Box<dyn Mechanism>> + Send + Sync + 'static,
     ) -> Self {
         Self::with(
             None,
@@ -167,14 +168,12 @@ impl Authentication {
             let usable = offered.contains(&name)
                 && is_mechanism_name(name)
                 && !tried.iter().any(|tried| tried == name);
-            let mechanism = match &self.custom {
-                _ if !usable => continue,
+            let made = match &self.custom {
+                _ if !usable => None,
                 Some(custom) if custom.name == name => (custom.make)(tls),
-                _ => match self.built_in(name, &context) {
-                    None => continue,
-                    Some(mechanism) => mechanism,
-                },
+                _ => self.built_in(name, &context),
             };
+            let Some(mechanism) = made else { continue };
             if tls.is_none() && mechanism.exposes_credentials() && !self.in_clear {
                 needs_tls = true;
                 continue;
@@ -205,7 +204,7 @@ impl Authentication {
     }
 }
 
-type Make = dyn Fn(Option<&TlsInfo>) -> Box<dyn Mechanism> + Send + Sync;
+type Make = dyn Fn(Option<&TlsInfo>) -> Option<Box<dyn Mechanism>> + Send + Sync;
 
 /// A mechanism that is not of this crate.
 #[derive(Clone)]

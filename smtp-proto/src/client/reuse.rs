@@ -24,6 +24,7 @@ pub struct PoolPolicy {
     max_connections: usize,
     max_messages: u64,
     max_idle: Duration,
+    max_wait: Duration,
     probe_after: Duration,
 }
 
@@ -35,6 +36,8 @@ impl PoolPolicy {
     /// The default of [`max_idle`](Self::max_idle). Servers close after five
     /// minutes (RFC 5321 section 4.5.3.2.7), and busy ones much earlier.
     pub const DEFAULT_MAX_IDLE: Duration = Duration::from_secs(30);
+    /// The default of [`max_wait`](Self::max_wait).
+    pub const DEFAULT_MAX_WAIT: Duration = Duration::from_secs(60);
     /// The default of [`probe_after`](Self::probe_after).
     pub const DEFAULT_PROBE_AFTER: Duration = Duration::from_secs(5);
 
@@ -59,6 +62,13 @@ impl PoolPolicy {
         self
     }
 
+    /// How long to wait for a connection while all are in use.
+    #[must_use]
+    pub fn max_wait(mut self, time: Duration) -> Self {
+        self.max_wait = time;
+        self
+    }
+
     /// After how long without use a connection has to answer a NOOP before it
     /// carries a message. That costs a round trip; it is cheaper than to find out
     /// in the middle of a large message.
@@ -78,6 +88,12 @@ impl PoolPolicy {
     #[must_use]
     pub const fn idle_time(&self) -> Duration {
         self.max_idle
+    }
+
+    /// How long to wait for a connection while all are in use.
+    #[must_use]
+    pub const fn waiting_time(&self) -> Duration {
+        self.max_wait
     }
 
     /// Whether a session may carry another message after it was idle for so
@@ -104,6 +120,7 @@ impl Default for PoolPolicy {
             max_connections: Self::DEFAULT_MAX_CONNECTIONS,
             max_messages: Self::DEFAULT_MAX_MESSAGES,
             max_idle: Self::DEFAULT_MAX_IDLE,
+            max_wait: Self::DEFAULT_MAX_WAIT,
             probe_after: Self::DEFAULT_PROBE_AFTER,
         }
     }

@@ -340,6 +340,8 @@ impl Session {
         self.state = state::next(self.state, input).unwrap_or(State::Closed);
         self.out.clear();
         self.pipeline.clear();
+        // Nobody is to shake hands any more.
+        self.events.retain(|event| *event != Event::StartTls);
         if says_farewell && let Some(line) = self.out.line(Command::Quit, usize::MAX) {
             self.transcript.command(line);
         }

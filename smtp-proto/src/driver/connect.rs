@@ -41,6 +41,12 @@ impl Addresses {
         Some(Self::new(host, port, timeout, addresses))
     }
 
+    /// The host, as it was given.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// How long to try an address.
     #[must_use]
     pub fn timeout(&self) -> Duration {

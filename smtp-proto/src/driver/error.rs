@@ -4,6 +4,7 @@ use std::{error, fmt, io};
 
 use super::ConnectError;
 use crate::{
+    TlsFailure,
     client::{self, CommandError, Outcome, Phase},
     types::Reply,
 };
@@ -24,6 +25,14 @@ pub enum Error {
         /// What broke the connection, if it was the stream.
         cause: Option<io::Error>,
     },
+    /// TLS could not be established. The connection cannot be used again, and
+    /// nothing was said over it that had to be protected.
+    Tls {
+        /// Why.
+        failure: TlsFailure,
+        /// How the session ended.
+        error: client::Error,
+    },
     /// The request cannot be made. The connection can be used as before.
     Command(CommandError),
     /// A command was refused on which the rest depends. The connection can be
@@ -43,6 +52,9 @@ pub enum Error {
     /// A transaction that has content was given to a method that asks for it.
     /// The connection can be used as before.
     HasContent,
+    /// As many connections as a pool may have were in use for longer than was to
+    /// be waited. Nothing was sent.
+    PoolExhausted,
     /// The caller could not supply the content. What there was of it is
     /// delivered to nobody, and the connection cannot be used again: the server
     /// cannot be told otherwise.
@@ -60,9 +72,8 @@ impl Error {
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
         match self {
-            Self::Session { error, .. } => Some(error.phase()),
             Self::Refused { phase, .. } => Some(*phase),
-            _ => None,
+            error => error.session().map(client::Error::phase),
         }
     }
 
@@ -70,9 +81,18 @@ impl Error {
     #[must_use]
     pub fn reply(&self) -> Option<&Reply> {
         match self {
-            Self::Session { error, .. } => error.reply(),
+            Self::Session { error, .. } | Self::Tls { error, .. } => error.reply(),
             Self::Refused { reply, .. } => Some(reply),
             Self::NotSent(outcome) | Self::Content { outcome, .. } => outcome.fate().reply(),
+            _ => None,
+        }
+    }
+
+    /// How the session ended, if that is what happened.
+    #[must_use]
+    pub fn session(&self) -> Option<&client::Error> {
+        match self {
+            Self::Session { error, .. } | Self::Tls { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -82,7 +102,7 @@ impl Error {
     pub fn is_harmless(&self) -> bool {
         !matches!(
             self,
-            Self::Connect(_) | Self::Session { .. } | Self::Content { .. }
+            Self::Connect(_) | Self::Session { .. } | Self::Tls { .. } | Self::Content { .. }
         )
     }
 }
@@ -96,11 +116,13 @@ impl fmt::Display for Error {
                 error,
                 cause: Some(cause),
             } => write!(f, "{error} ({cause})"),
+            Self::Tls { failure, error } => write!(f, "{error}: {failure}"),
             Self::Command(error) => error.fmt(f),
             Self::Refused { phase, reply } => write!(f, "refused {phase}: {reply}"),
             Self::NotSent(outcome) => outcome.fate().fmt(f),
             Self::NoContent => f.write_str("a transaction without content"),
             Self::HasContent => f.write_str("a transaction with content, where it is written"),
+            Self::PoolExhausted => f.write_str("every connection of the pool is in use"),
             Self::Content { error, .. } => write!(f, "no content: {error}"),
         }
     }

@@ -113,7 +113,7 @@ const HASHES: &[(&[u8], Hash)] = &[
 ];
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use base64::{Engine, engine::general_purpose::STANDARD};
 
     use super::*;
@@ -192,6 +192,11 @@ mod tests {
 
     fn der(text: &str) -> Vec<u8> {
         STANDARD.decode(text).unwrap()
+    }
+
+    /// One of them.
+    pub(in crate::sasl) fn certificate() -> Vec<u8> {
+        der(ECDSA_SHA384)
     }
 
     fn hex(octets: &[u8]) -> String {

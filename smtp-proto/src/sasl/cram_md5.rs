@@ -1,11 +1,15 @@
 //! CRAM-MD5: a digest of a challenge, keyed with the password (RFC 2195).
 
-use alloc::string::String;
+use alloc::{format, string::String, vec::Vec};
 
 use super::{
+    claim::{Claim, Shown, Verdict},
+    credential::Decoy,
     digest,
     error::Error,
     mechanism::{Challenge, Mechanism},
+    prepare,
+    server::{Failure, Half, Next, ServerMechanism, Setting, text},
 };
 use crate::types::Secret;
 
@@ -57,6 +61,67 @@ impl Mechanism for CramMd5 {
             return Err(Error::TooEarly);
         }
         Ok(())
+    }
+}
+
+/// The server's half.
+#[derive(Debug)]
+pub(super) struct Server {
+    challenge: String,
+    digest: Secret,
+}
+
+impl Server {
+    /// `None` without a nonce.
+    pub(super) fn new(setting: &Setting<'_>) -> Option<Self> {
+        let nonce = setting.nonce.as_deref()?;
+        Some(Self {
+            challenge: format!("<{nonce}@{}>", setting.host),
+            digest: Secret::default(),
+        })
+    }
+}
+
+impl Half for Server {
+    fn takes_initial_response(&self) -> bool {
+        false
+    }
+
+    fn challenge(&mut self) -> Vec<u8> {
+        self.challenge.clone().into_bytes()
+    }
+
+    fn respond(&mut self, response: &[u8]) -> Result<Next, Failure> {
+        let (user, digest) = text(response)?.rsplit_once(' ').ok_or(Failure::Syntax)?;
+        if user.is_empty() || user.contains('\0') {
+            return Err(Failure::Syntax);
+        }
+        self.digest = Secret::from(digest.to_ascii_lowercase());
+        Ok(Next::Ask(Claim {
+            mechanism: ServerMechanism::CramMd5,
+            authentication: prepare::name(user),
+            authorization: None,
+            shown: Shown::Digest,
+        }))
+    }
+
+    fn answer(&mut self, _: &Claim, verdict: &Verdict, decoy: &Decoy) -> Result<Next, Failure> {
+        let stored = match verdict {
+            Verdict::Unavailable => return Err(Failure::Temporary),
+            Verdict::Accept | Verdict::AcceptAs(_) | Verdict::Refuse => {
+                return Err(Failure::Credentials);
+            }
+            Verdict::Check(stored) => stored.password.as_ref(),
+            Verdict::UnknownUser => None,
+        };
+        // Without a password the work is the same.
+        let password = stored.unwrap_or(&decoy.key);
+        let digest = digest::cram_md5(password, self.challenge.as_bytes());
+        let fits = Secret::from(digest) == self.digest;
+        if fits && stored.is_some() {
+            return Ok(Next::Accepted);
+        }
+        Err(Failure::Credentials)
     }
 }
 

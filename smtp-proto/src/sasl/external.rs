@@ -1,15 +1,17 @@
 //! EXTERNAL: the proof is elsewhere, in the certificate of the client (RFC 4422
 //! appendix A).
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 use super::{
+    claim::{Claim, Shown},
     client::without_nul,
     error::Error,
     mechanism::{Challenge, Mechanism},
     prepare,
+    server::{Failure, Half, Next, ServerMechanism, text},
 };
-use crate::types::Secret;
+use crate::{TlsInfo, types::Secret};
 
 /// The client's half.
 #[derive(Debug)]
@@ -48,6 +50,36 @@ impl Mechanism for External {
             return Err(Error::Challenge("EXTERNAL has said everything"));
         }
         Ok(Secret::from(self.authorization.as_str()))
+    }
+}
+
+/// The server's half.
+#[derive(Debug)]
+pub(super) struct Server {
+    certificate: Vec<u8>,
+}
+
+impl Server {
+    /// `None` if the client has not shown a certificate.
+    pub(super) fn new(tls: Option<&TlsInfo>) -> Option<Self> {
+        let certificate = tls?.verified_client_certificate()?.to_vec();
+        Some(Self { certificate })
+    }
+}
+
+impl Half for Server {
+    fn respond(&mut self, response: &[u8]) -> Result<Next, Failure> {
+        let authorization = text(response)?;
+        if authorization.contains('\0') {
+            return Err(Failure::Syntax);
+        }
+        let authorization = Some(authorization).filter(|name| !name.is_empty());
+        Ok(Next::Ask(Claim {
+            mechanism: ServerMechanism::External,
+            authentication: String::new(),
+            authorization: authorization.map(prepare::name),
+            shown: Shown::Certificate(core::mem::take(&mut self.certificate)),
+        }))
     }
 }
 

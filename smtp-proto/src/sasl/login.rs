@@ -1,11 +1,14 @@
 //! LOGIN: the name, then the password, each when asked
 //! (draft-murchison-sasl-login).
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 use super::{
+    claim::{Claim, Shown},
     error::Error,
     mechanism::{Challenge, Mechanism},
+    prepare,
+    server::{Failure, Half, Next, ServerMechanism, text},
 };
 use crate::types::Secret;
 
@@ -53,6 +56,34 @@ impl Mechanism for Login {
             2 => Ok(self.password.clone()),
             _ => Err(Error::Challenge("LOGIN has said everything")),
         }
+    }
+}
+
+/// The server's half.
+#[derive(Debug, Default)]
+pub(super) struct Server {
+    user: Option<String>,
+}
+
+impl Half for Server {
+    fn challenge(&mut self) -> Vec<u8> {
+        b"Username:".to_vec()
+    }
+
+    fn respond(&mut self, response: &[u8]) -> Result<Next, Failure> {
+        let Some(user) = &self.user else {
+            self.user = Some(prepare::name(text(response)?));
+            return Ok(Next::Challenge(b"Password:".to_vec()));
+        };
+        if user.is_empty() || response.is_empty() {
+            return Err(Failure::Credentials);
+        }
+        Ok(Next::Ask(Claim {
+            mechanism: ServerMechanism::Login,
+            authentication: user.clone(),
+            authorization: None,
+            shown: Shown::Password(Secret::new(response)),
+        }))
     }
 }
 

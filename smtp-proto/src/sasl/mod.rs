@@ -18,9 +18,11 @@
 #[cfg(feature = "digest")]
 mod certificate;
 mod channel_binding;
+mod claim;
 mod client;
 #[cfg(feature = "digest")]
 mod cram_md5;
+mod credential;
 mod credentials;
 #[cfg(feature = "digest")]
 mod digest;
@@ -35,17 +37,25 @@ mod prepare;
 mod saslname;
 #[cfg(feature = "digest")]
 mod scram;
+mod server;
+#[cfg(test)]
+mod tests;
 
 pub use channel_binding::ChannelBinding;
+pub use claim::{Claim, Proof, Verdict};
+pub use credential::Credential;
 pub use credentials::Credentials;
 pub use error::Error;
 pub use mechanism::{Challenge, Mechanism};
 #[cfg(feature = "digest")]
-pub use scram::ScramHash;
+pub use scram::{ScramHash, ScramKeys};
+pub use server::ServerMechanism;
 
 #[allow(unused_imports, reason = "for the sessions")]
 pub(crate) use {
     channel_binding::Binding,
     client::{Context, client},
+    credential::Decoy,
     nonce::Nonces,
+    server::{Exchange, Failure, Setting, Step},
 };

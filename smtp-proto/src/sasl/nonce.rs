@@ -48,6 +48,15 @@ impl Nonces {
         None
     }
 
+    /// A key for the exchanges with users that do not exist, where the server
+    /// keeps none.
+    pub(crate) fn decoy_key(&self) -> Secret {
+        #[cfg(feature = "digest")]
+        return self.derive(b"decoy");
+        #[cfg(not(feature = "digest"))]
+        self.seed.clone()
+    }
+
     #[cfg(feature = "digest")]
     fn derive(&self, label: &[u8]) -> Secret {
         super::scram::ScramHash::Sha256.mac(self.seed.expose(), label)

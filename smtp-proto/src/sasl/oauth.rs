@@ -6,10 +6,13 @@ use alloc::{
 };
 
 use super::{
+    claim::{Claim, Shown, Verdict},
+    credential::{Decoy, judge},
     error::Error,
     mechanism::{Challenge, Mechanism},
     prepare,
-    saslname::escaped,
+    saslname::{escaped, unescaped},
+    server::{Failure, Half, Next, ServerMechanism, text},
 };
 use crate::types::Secret;
 
@@ -207,6 +210,93 @@ fn one_field(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// What the server says about a refusal (RFC 7628 section 3.2.2); XOAUTH2 has
+/// the same.
+const INVALID_TOKEN: &str = r#"{"status":"invalid_token"}"#;
+
+/// The server's half, of both.
+#[derive(Debug)]
+pub(super) struct Server {
+    mechanism: ServerMechanism,
+    refused: bool,
+}
+
+impl Server {
+    pub(super) const fn oauthbearer() -> Self {
+        Self {
+            mechanism: ServerMechanism::OauthBearer,
+            refused: false,
+        }
+    }
+
+    pub(super) const fn xoauth2() -> Self {
+        Self {
+            mechanism: ServerMechanism::Xoauth2,
+            refused: false,
+        }
+    }
+
+    /// The name in the header of a message, and its fields.
+    fn header<'a>(&self, message: &'a str) -> Option<(String, &'a str)> {
+        if self.mechanism == ServerMechanism::Xoauth2 {
+            let (user, fields) = message.strip_prefix("user=")?.split_once(SEPARATOR)?;
+            return Some((user.into(), fields));
+        }
+        let header = message.strip_prefix("n,").or(message.strip_prefix("y,"))?;
+        let (name, fields) = header.split_once(',')?;
+        let name = match name {
+            "" => String::new(),
+            name => unescaped(name.strip_prefix("a=")?)?,
+        };
+        Some((name, fields.strip_prefix(SEPARATOR)?))
+    }
+}
+
+impl Half for Server {
+    fn respond(&mut self, response: &[u8]) -> Result<Next, Failure> {
+        if self.refused {
+            return Err(Failure::Credentials);
+        }
+        let (user, fields) = self.header(text(response)?).ok_or(Failure::Syntax)?;
+        let token = token(fields).ok_or(Failure::Syntax)?;
+        Ok(Next::Ask(Claim {
+            mechanism: self.mechanism,
+            authentication: prepare::name(&user),
+            authorization: None,
+            shown: Shown::Token(token),
+        }))
+    }
+
+    fn answer(&mut self, claim: &Claim, verdict: &Verdict, decoy: &Decoy) -> Result<Next, Failure> {
+        match judge(claim, verdict, decoy) {
+            Ok(()) => Ok(Next::Accepted),
+            Err(Failure::Credentials) => {
+                self.refused = true;
+                Ok(Next::Challenge(INVALID_TOKEN.into()))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// The token in the fields of a message, which end with an empty one.
+fn token(fields: &str) -> Option<Secret> {
+    const SCHEME: &str = "Bearer ";
+
+    let fields = fields.strip_suffix("\u{1}\u{1}")?;
+    let mut tokens = fields
+        .split(SEPARATOR)
+        .filter_map(|field| field.strip_prefix("auth="));
+    let (value, None) = (tokens.next()?, tokens.next()) else {
+        return None;
+    };
+    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+    let fits = scheme.eq_ignore_ascii_case(SCHEME)
+        && !token.is_empty()
+        && token.bytes().all(|octet| octet.is_ascii_graphic());
+    fits.then(|| Secret::from(token))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,5 +379,50 @@ mod tests {
                 .start()
                 .is_err()
         );
+    }
+
+    fn claim(mut server: Server, response: &str) -> Option<(String, Secret)> {
+        match server.respond(response.as_bytes()) {
+            Ok(Next::Ask(Claim {
+                authentication,
+                shown: Shown::Token(token),
+                ..
+            })) => Some((authentication, token)),
+            Err(Failure::Syntax) => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_messages_that_a_server_takes() {
+        let yes = |name: &str| Some((name.into(), "t".into()));
+        for (message, found) in [
+            ("user=a\x01auth=Bearer t\x01\x01", yes("a")),
+            ("user=a\x01auth=bearer t\x01\x01", yes("a")),
+            ("user=a\x01auth=Bearer t\x01", None),
+            ("user=a\x01auth=Bearer \x01\x01", None),
+            ("user=a\x01auth=Basic t\x01\x01", None),
+            ("user=a\x01auth=Bearer t\x01auth=Bearer u\x01\x01", None),
+            ("auth=Bearer t\x01\x01", None),
+            ("", None),
+            ("\x01", None),
+        ] {
+            assert_eq!(claim(Server::xoauth2(), message), found, "{message:?}");
+        }
+        for (message, found) in [
+            (
+                "n,a=a=2Cb,\x01host=x\x01port=1\x01auth=Bearer t\x01\x01",
+                yes("a,b"),
+            ),
+            ("n,,\x01auth=Bearer t\x01\x01", yes("")),
+            ("y,,\x01auth=Bearer t\x01\x01", yes("")),
+            ("p=x,,\x01auth=Bearer t\x01\x01", None),
+            ("n,b=c,\x01auth=Bearer t\x01\x01", None),
+            ("n,a=,\x01auth=Bearer t\x01\x01", None),
+            ("n,,\x01\x01", None),
+            ("n,,", None),
+        ] {
+            assert_eq!(claim(Server::oauthbearer(), message), found, "{message:?}");
+        }
     }
 }

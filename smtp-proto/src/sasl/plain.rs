@@ -3,10 +3,12 @@
 use alloc::string::String;
 
 use super::{
+    claim::{Claim, Shown},
     client::without_nul,
     error::Error,
     mechanism::{Challenge, Mechanism},
     prepare,
+    server::{Failure, Half, Next, ServerMechanism, text},
 };
 use crate::types::Secret;
 
@@ -67,6 +69,32 @@ impl Mechanism for Plain {
     }
 }
 
+/// The server's half.
+#[derive(Debug)]
+pub(super) struct Server;
+
+impl Half for Server {
+    fn respond(&mut self, response: &[u8]) -> Result<Next, Failure> {
+        let mut fields = response.split(|octet| *octet == 0);
+        let (Some(authorization), Some(user), Some(password), None) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return Err(Failure::Syntax);
+        };
+        let authorization = Some(text(authorization)?).filter(|name| !name.is_empty());
+        let (user, password) = (text(user)?, Secret::new(password));
+        if user.is_empty() || password.expose().is_empty() {
+            return Err(Failure::Credentials);
+        }
+        Ok(Next::Ask(Claim {
+            mechanism: ServerMechanism::Plain,
+            authentication: prepare::name(user),
+            authorization: authorization.map(prepare::name),
+            shown: Shown::Password(password),
+        }))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,5 +143,39 @@ mod tests {
         let message = plain.respond(Challenge::new(b"go on!")).unwrap();
         assert_eq!(message, "\0tim\0tan".into());
         assert!(plain.respond(Challenge::new(b"")).is_err());
+    }
+
+    fn claim(response: &[u8]) -> Result<Claim, Failure> {
+        match Server.respond(response)? {
+            Next::Ask(claim) => Ok(claim),
+            next => panic!("{next:?}"),
+        }
+    }
+
+    #[test]
+    fn s_152_exactly_two_nuls_and_fields_of_any_length() {
+        let long = "x".repeat(255);
+        let message = format!("{long}\0{long}\0{long}");
+        let claim_of = claim(message.as_bytes()).unwrap();
+        assert_eq!(claim_of.authorization_identity(), Some(long.as_str()));
+        assert_eq!(claim_of.authentication_identity(), long);
+        assert_eq!(claim_of.shown, Shown::Password(long.as_str().into()));
+        assert_eq!(claim(b"\0tim\0tan").unwrap().authorization_identity(), None);
+
+        for (message, failure) in [
+            (&b""[..], Failure::Syntax),
+            (b"tim", Failure::Syntax),
+            (b"tim\0tan", Failure::Syntax),
+            (b"\0tim\0tan\0", Failure::Syntax),
+            (b"\0\xff\0tan", Failure::Syntax),
+            (b"\0\0tan", Failure::Credentials),
+            (b"\0tim\0", Failure::Credentials),
+            (b"a\0\0", Failure::Credentials),
+        ] {
+            assert_eq!(claim(message), Err(failure), "{message:?}");
+        }
+        // Passwords from before UTF-8 are octets.
+        let octets = claim(b"\0tim\0\xff").unwrap();
+        assert_eq!(octets.shown, Shown::Password(Secret::new([0xff])));
     }
 }

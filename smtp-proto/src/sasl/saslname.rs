@@ -22,5 +22,21 @@ pub(super) fn unescaped(text: &str) -> Option<String> {
         name.push(c);
         name.push_str(rest);
     }
-    (!name.is_empty() && !name.contains(['\0', ','])).then_some(name)
+    (!name.is_empty() && !text.contains(['\0', ','])).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_through_and_nothing_else_is_one() {
+        for (name, text) in [("alice", "alice"), (",", "=2C"), ("=2C,=", "=3D2C=2C=3D")] {
+            assert_eq!(escaped(name), text);
+            assert_eq!(unescaped(text).as_deref(), Some(name));
+        }
+        for text in ["", ",", "a,b", "a=", "=2c", "=2", "==", "a\0b"] {
+            assert_eq!(unescaped(text), None, "{text:?}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use super::{
     dialogue::Dialogue,
     envelope::{Envelope, Recipient},
     event::Discarded,
+    exchange::is_auth,
     question::Asked,
     reply::{self, Fixed},
     state::{State, Trigger},
@@ -17,14 +18,14 @@ use crate::{
         AddressLiteral, Argument, BodyType, Command, ForwardPath, Host, Mailbox, Parameters,
         RawCommand, ReversePath,
     },
-    wire::{self, CommandSyntaxError},
+    wire::{self, CRLF, CommandSyntaxError},
 };
 
 /// Commands that RFCs define, and this server does not implement: 502, where an
 /// unknown one gets 500 (RFC 5321 section 4.2.4).
-const NOT_IMPLEMENTED: [&str; 14] = [
-    "ATRN", "AUTH", "BDAT", "BURL", "ETRN", "LHLO", "SAML", "SEND", "SOML", "TURN", "XCLIENT",
-    "XFORWARD", "VERB", "ONEX",
+const NOT_IMPLEMENTED: [&str; 13] = [
+    "ATRN", "BDAT", "BURL", "ETRN", "LHLO", "SAML", "SEND", "SOML", "TURN", "XCLIENT", "XFORWARD",
+    "VERB", "ONEX",
 ];
 
 /// The methods of HTTP (RFC 9110 section 9). A browser can be made to send
@@ -41,8 +42,16 @@ impl Dialogue {
     /// Deals with one command line, given without its CRLF. Returns what to ask
     /// before it can be answered.
     pub(super) fn command(&mut self, line: &[u8]) -> Option<Asked> {
+        let is_auth = is_auth(line);
+        if !is_auth && line.len() + CRLF.len() > self.config.max_command_line {
+            self.overlong_line();
+            return None;
+        }
         self.transcript.command(line);
         self.count_command();
+        if is_auth {
+            return self.auth(line);
+        }
         if self.commands() == 1 && is_http(line) {
             self.abort(reply::NOT_HTTP, Discarded::TooManyErrors);
             return None;
@@ -63,16 +72,17 @@ impl Dialogue {
         })
     }
 
+    /// A line was longer than a command may be.
+    pub(super) fn overlong_line(&mut self) {
+        self.count_command();
+        self.fail(reply::LINE_TOO_LONG);
+    }
+
     /// An `Err` is the reply to a command that should not have been sent.
     fn decide(&mut self, command: Command) -> Result<Option<Asked>, Fixed> {
         let trigger = trigger(&command);
         if self.state() != State::Refused {
-            if self.needs_starttls(&command) {
-                return Err(reply::NEEDS_STARTTLS);
-            }
-            if let (Command::StartTls, Some(refusal)) = (&command, self.starttls_refusal()) {
-                return Err(refusal);
-            }
+            self.check_security(&command)?;
         }
         if self.state().after(trigger).is_none() {
             return Err(out_of_sequence(self.state(), trigger));
@@ -114,10 +124,11 @@ impl Dialogue {
             Command::Help(_) => {
                 let also = |verb, offered: bool| if offered { verb } else { "" };
                 let text = format!(
-                    "{}{}{}\nsee RFC 5321",
+                    "{}{}{}{}\nsee RFC 5321",
                     reply::HELP.text(),
                     also(" EXPN", self.config.ask_expand),
                     also(" STARTTLS", self.config.offers_starttls()),
+                    also(" AUTH", self.config.authentication.is_some()),
                 );
                 self.reply(&reply::HELP.saying(&text));
                 Ok(None)
@@ -137,6 +148,22 @@ impl Dialogue {
                     .map(|argument| Some(Asked::Expand(argument)))
             }
             Command::Extension(raw) => Err(unknown(&raw)),
+        }
+    }
+
+    /// Whether the command may come before TLS and before AUTH (RFC 3207 section
+    /// 4, RFC 4954 section 6), as far as these are demanded.
+    fn check_security(&self, command: &Command) -> Result<(), Fixed> {
+        match command {
+            Command::Ehlo(_)
+            | Command::Helo(_)
+            | Command::Noop(_)
+            | Command::Rset
+            | Command::Quit => Ok(()),
+            Command::StartTls => self.starttls_refusal().map_or(Ok(()), Err),
+            _ if self.must_be_secured() => Err(reply::NEEDS_STARTTLS),
+            _ if self.must_authenticate() => Err(reply::NEEDS_AUTHENTICATION),
+            _ => Ok(()),
         }
     }
 
@@ -184,6 +211,7 @@ impl Dialogue {
                 ("SIZE", true),
                 ("BODY", self.config.offers_eight_bit()),
                 ("SMTPUTF8", self.config.smtputf8),
+                ("AUTH", self.offered_mechanisms().next().is_some()),
             ]
             .iter()
             .any(|(known, offered)| *offered && known.eq_ignore_ascii_case(keyword));
@@ -196,6 +224,12 @@ impl Dialogue {
         let flag = parameters.get("SMTPUTF8");
         if body == Some(BodyType::BinaryMime) || flag.is_some_and(|flag| flag.value().is_some()) {
             return Err(reply::BAD_PARAMETER);
+        }
+        if let Some(submitter) = parameters.get("AUTH") {
+            wire::decode_xtext(submitter.value().unwrap_or_default())
+                .ok()
+                .filter(|octets| !octets.is_empty())
+                .ok_or(reply::BAD_PARAMETER)?;
         }
         Ok(())
     }

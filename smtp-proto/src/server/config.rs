@@ -1,16 +1,10 @@
 //! What a server session can be told about its host.
 
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::string::String;
 use core::time::Duration;
 
-use super::{error::ConfigError, reply};
-use crate::{
-    TlsPolicy,
-    types::{Capability, Host},
-};
+use super::{authentication::Authentication, error::ConfigError, exchange, reply};
+use crate::{TlsPolicy, types::Host};
 
 /// What the server is called, what it offers, and where its patience ends.
 ///
@@ -36,6 +30,7 @@ pub struct Config {
     pub(super) max_refused_recipients: usize,
     pub(super) timeouts: Timeouts,
     pub(super) tls: TlsPolicy,
+    pub(super) authentication: Option<Authentication>,
     pub(super) pipelining: bool,
     pub(super) eight_bit: bool,
     pub(super) smtputf8: bool,
@@ -82,6 +77,7 @@ impl Config {
             max_refused_recipients: Self::DEFAULT_MAX_REFUSED_RECIPIENTS,
             timeouts: Timeouts::default(),
             tls: TlsPolicy::None,
+            authentication: None,
             pipelining: true,
             eight_bit: true,
             smtputf8: false,
@@ -163,6 +159,21 @@ impl Config {
         self
     }
 
+    /// Whether and how clients can authenticate. Not at all by default; only with
+    /// this does the session ask
+    /// [`Event::Authenticate`](super::Event::Authenticate).
+    #[must_use]
+    pub fn authentication(mut self, authentication: Authentication) -> Self {
+        self.authentication = Some(authentication);
+        self
+    }
+
+    /// The TLS policy.
+    #[must_use]
+    pub const fn tls_policy(&self) -> TlsPolicy {
+        self.tls
+    }
+
     /// Whether to offer `PIPELINING` (RFC 2920). On by default. Commands that
     /// come in groups all the same are answered in their order.
     #[must_use]
@@ -230,37 +241,16 @@ impl Config {
         matches!(self.tls, TlsPolicy::Opportunistic | TlsPolicy::Required)
     }
 
-    /// What the reply to EHLO lists, which is exactly what is accepted.
-    pub(super) fn capabilities(&self, secured: bool) -> Vec<Capability> {
-        let size = self.max_message_size.unwrap_or(0);
-        [
-            (self.pipelining, Capability::Pipelining),
-            (true, Capability::Size(Some(size))),
-            (self.offers_eight_bit(), Capability::EightBitMime),
-            (self.smtputf8, Capability::SmtpUtf8),
-            (true, Capability::EnhancedStatusCodes),
-            (self.offers_starttls() && !secured, Capability::StartTls),
-            (self.ask_verify, Capability::Vrfy),
-            (self.ask_expand, Capability::Expn),
-            (true, Capability::Help),
-        ]
-        .into_iter()
-        .filter_map(|(offered, capability)| offered.then_some(capability))
-        .collect()
+    /// The longest line that can come: a command, or a part of an exchange.
+    pub(super) fn max_line(&self) -> usize {
+        match self.authentication {
+            Some(_) => self.max_command_line.max(exchange::MAX_LINE),
+            None => self.max_command_line,
+        }
     }
 
     pub(super) fn offers_eight_bit(&self) -> bool {
         self.eight_bit || self.smtputf8
-    }
-
-    /// The host and the lines of [`capabilities`](Self::capabilities).
-    pub(super) fn hello_text(&self, secured: bool) -> String {
-        let mut text = self.host.to_string();
-        for capability in self.capabilities(secured) {
-            text.push('\n');
-            text.push_str(&capability.to_string());
-        }
-        text
     }
 }
 
@@ -340,49 +330,9 @@ mod tests {
     }
 
     #[test]
-    fn s_030_s_040_what_is_listed() {
-        assert_eq!(
-            config().hello_text(false),
-            "mx.example.net\nPIPELINING\nSIZE 26214400\n8BITMIME\nENHANCEDSTATUSCODES\nHELP"
-        );
-        let least = config()
-            .pipelining(false)
-            .eight_bit_mime(false)
-            .max_message_size(None);
-        assert_eq!(
-            least.hello_text(false),
-            "mx.example.net\nSIZE 0\nENHANCEDSTATUSCODES\nHELP"
-        );
-    }
-
-    #[test]
     fn s_036_the_host_is_in_a_labels() {
         let host: Host = "mx.bücher.example".parse().unwrap();
         assert_eq!(Config::new(host).unwrap_err(), ConfigError::Host);
-    }
-
-    #[test]
-    fn s_038_smtputf8_brings_8bitmime() {
-        let text = config()
-            .eight_bit_mime(false)
-            .smtputf8(true)
-            .hello_text(false);
-        assert!(text.contains("\n8BITMIME\nSMTPUTF8\n"), "{text}");
-    }
-
-    #[test]
-    fn s_037_starttls_is_listed_where_it_can_be_used() {
-        for (policy, secured, listed) in [
-            (TlsPolicy::None, false, false),
-            (TlsPolicy::Opportunistic, false, true),
-            (TlsPolicy::Opportunistic, true, false),
-            (TlsPolicy::Required, false, true),
-            (TlsPolicy::Required, true, false),
-            (TlsPolicy::Implicit, true, false),
-        ] {
-            let text = config().tls(policy).hello_text(secured);
-            assert_eq!(text.contains("\nSTARTTLS\n"), listed, "{text}");
-        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
     content::Content,
     envelope::{Envelope, Recipient},
     event::Discarded,
+    exchange::{Identity, Progress},
     received::{Date, Received},
     reply::{self, Fixed, Rejection},
     state::{State, Trigger},
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     TlsInfo, TlsPolicy,
     buffer::SendBuffer,
+    sasl::Nonces,
     transcript::{Hook, Transcript},
     types::{HelloName, Parameters, Reply, ReversePath},
     wire,
@@ -33,6 +35,11 @@ pub(super) struct Dialogue {
     pub(super) turned_away: bool,
     state: State,
     pub(super) tls: Option<TlsInfo>,
+    pub(super) nonces: Option<Nonces>,
+    /// The exchange of AUTH that is going on.
+    pub(super) progress: Option<Progress>,
+    pub(super) identity: Option<Identity>,
+    pub(super) failed_attempts: usize,
     /// The name that the client gave, and whether by EHLO.
     pub(super) hello: Option<(HelloName, bool)>,
     envelope: Envelope,
@@ -41,7 +48,7 @@ pub(super) struct Dialogue {
     /// A transaction that is gone, and not told of yet.
     discarded: Option<Discarded>,
     /// The question that was asked has been answered.
-    answered: bool,
+    pub(super) answered: bool,
     /// How many commands were read.
     commands: u64,
     errors: usize,
@@ -76,6 +83,10 @@ impl Dialogue {
             turned_away,
             state,
             tls: None,
+            nonces: None,
+            progress: None,
+            identity: None,
+            failed_attempts: 0,
             hello: None,
             envelope: Envelope::new(ReversePath::Null, Parameters::new()),
             is_open: false,
@@ -144,6 +155,7 @@ impl Dialogue {
                 .map(|(name, extended)| (name, *extended)),
             self.is_open.then_some(&self.envelope),
             self.tls.as_ref(),
+            self.identity.is_some(),
             date,
         )
     }
@@ -192,6 +204,9 @@ impl Dialogue {
             return;
         };
         self.state = state;
+        if state != State::Authenticating {
+            self.progress = None;
+        }
         match state {
             State::Mail | State::Recipients | State::Content => {}
             _ if trigger == Trigger::EndOfData => self.is_open = false,
@@ -222,7 +237,7 @@ impl Dialogue {
 impl Dialogue {
     pub(super) fn greet(&mut self, name: &HelloName, extended: bool) {
         let text = if extended {
-            self.config.hello_text(self.tls.is_some())
+            self.hello_text()
         } else {
             format!("{}", self.config.host)
         };

@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use crate::types::{BodyType, ForwardPath, Parameters, ReversePath};
+use crate::{
+    types::{BodyType, ForwardPath, Mailbox, Parameters, ReversePath},
+    wire,
+};
 
 /// Sender, recipients and parameters of a transaction (RFC 5321 section 2.3.1).
 /// What the headers of the message say has nothing to do with it.
@@ -51,6 +54,17 @@ impl Envelope {
     #[must_use]
     pub fn body(&self) -> Option<BodyType> {
         self.parameters.body().ok().flatten()
+    }
+
+    /// Who the client says has submitted the message (`AUTH=`, RFC 4954 section
+    /// 5); `None` if it does not know, or does not tell. It is worth as much as
+    /// the client is trusted: from one that is not, it is to be passed on as
+    /// `<>`.
+    #[must_use]
+    pub fn submitter(&self) -> Option<Mailbox> {
+        let value = self.parameters.get("AUTH")?.value()?;
+        let octets = wire::decode_xtext(value).ok()?;
+        core::str::from_utf8(&octets).ok()?.parse().ok()
     }
 
     /// Whether addresses and headers may have more than US-ASCII (RFC 6531).

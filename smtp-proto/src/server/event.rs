@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::authenticate::Authenticate;
 use super::question::{Data, Expand, Hello, Mail, Message, Rcpt, Verify};
 
 /// What a session tells and asks. The questions are values that take an answer;
@@ -13,6 +14,9 @@ use super::question::{Data, Expand, Hello, Mail, Message, Rcpt, Verify};
 pub enum Event<'a> {
     /// The client says who it is (EHLO, HELO).
     Hello(Hello<'a>),
+    /// The client wants to authenticate (AUTH); only if
+    /// [`Config::authentication`](super::Config::authentication) says so.
+    Authenticate(Authenticate<'a>),
     /// The client wants to begin a transaction (MAIL).
     Mail(Mail<'a>),
     /// The client names a recipient (RCPT).
@@ -56,6 +60,7 @@ impl fmt::Debug for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hello(question) => question.fmt(f),
+            Self::Authenticate(question) => question.fmt(f),
             Self::Mail(question) => question.fmt(f),
             Self::Rcpt(question) => question.fmt(f),
             Self::Data(question) => question.fmt(f),

@@ -1,6 +1,7 @@
 //! The receive buffer.
 
 use bytes::{Buf, BytesMut};
+use zeroize::Zeroize;
 
 /// Octets that came in and were not dealt with yet. What an event borrows stays
 /// in front until the next one is asked for.
@@ -41,6 +42,19 @@ impl Input {
     /// when it has to grow.
     pub(super) fn advance(&mut self, n: usize) {
         self.buffer.advance(n.min(self.buffer.len()));
+    }
+
+    /// As [`advance`](Self::advance); but nothing is left of them, because they
+    /// may have been a password.
+    pub(super) fn wipe(&mut self, n: usize) {
+        let n = n.min(self.buffer.len());
+        self.buffer.get_mut(..n).unwrap_or_default().zeroize();
+        self.buffer.advance(n);
+    }
+
+    /// Makes room, so that what comes next is not copied about.
+    pub(super) fn reserve(&mut self, octets: usize) {
+        self.buffer.reserve(octets);
     }
 
     pub(super) fn clear(&mut self) {

@@ -61,7 +61,14 @@
 //! before it, and reports with [`Session::handle_tls_established`] or
 //! [`Session::handle_tls_failed`]. [`Session::poll_timeout`] says how long it may
 //! take.
+//!
+//! With [`Config::authentication`] the application is asked who clients are
+//! ([`Event::Authenticate`]), and the driver gives each session a seed first
+//! ([`Session::set_seed`]).
 
+mod authenticate;
+mod authentication;
+mod capabilities;
 mod clock;
 mod command;
 mod config;
@@ -70,6 +77,7 @@ mod dialogue;
 mod envelope;
 mod error;
 mod event;
+mod exchange;
 mod input;
 mod question;
 mod received;
@@ -78,10 +86,13 @@ mod session;
 mod state;
 mod tls;
 
+pub use authenticate::Authenticate;
+pub use authentication::Authentication;
 pub use config::{Config, LoneLineEndings, Timeouts};
 pub use envelope::{Envelope, Recipient};
 pub use error::{ConfigError, Error};
 pub use event::{Discarded, Event};
+pub use exchange::Identity;
 pub use question::{Data, Expand, Hello, Mail, Message, Rcpt, Verified, Verify};
 pub use received::{Date, Received, ReturnPath};
 pub use reply::Rejection;

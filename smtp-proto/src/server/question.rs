@@ -5,6 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use super::{
     dialogue::Dialogue,
     envelope::{Envelope, Recipient},
+    exchange::Identity,
     received::{Date, Received},
     reply::{self, Rejection},
 };
@@ -14,6 +15,7 @@ use crate::types::{Argument, BodyType, ForwardPath, HelloName, Mailbox, Paramete
 #[derive(Debug)]
 pub(super) enum Asked {
     Hello { name: HelloName, extended: bool },
+    Authenticate,
     Mail(Envelope),
     Rcpt(Recipient),
     Data,
@@ -103,6 +105,12 @@ impl<'a> Mail<'a> {
         self.envelope.body()
     }
 
+    /// Who the client has proved to be, if it has.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<&Identity> {
+        self.dialogue.authenticated()
+    }
+
     /// 250: the transaction is open.
     pub fn accept(self) {
         self.dialogue.open(self.envelope);
@@ -150,6 +158,12 @@ impl<'a> Rcpt<'a> {
     #[must_use]
     pub fn envelope(&self) -> &Envelope {
         self.dialogue.envelope()
+    }
+
+    /// Who the client has proved to be, if it has.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<&Identity> {
+        self.dialogue.authenticated()
     }
 
     /// 250: one more recipient.
@@ -207,6 +221,12 @@ impl Data<'_> {
         self.dialogue.received(date)
     }
 
+    /// Who the client has proved to be, if it has.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<&Identity> {
+        self.dialogue.authenticated()
+    }
+
     /// 354: the content comes as [`Event::Content`](super::Event::Content).
     pub fn accept(self) {
         self.dialogue.await_content();
@@ -244,6 +264,12 @@ impl Message<'_> {
     #[must_use]
     pub fn envelope(&self) -> &Envelope {
         self.dialogue.envelope()
+    }
+
+    /// Who the client has proved to be, if it has.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<&Identity> {
+        self.dialogue.authenticated()
     }
 
     /// How many octets of content there were.

@@ -40,6 +40,7 @@ pub struct Received<'a> {
     hello: Option<(&'a HelloName, bool)>,
     envelope: Option<&'a Envelope>,
     tls: Option<&'a TlsInfo>,
+    authenticated: bool,
     date: Date,
     peer: Option<IpAddr>,
     id: Option<String>,
@@ -51,6 +52,7 @@ impl<'a> Received<'a> {
         hello: Option<(&'a HelloName, bool)>,
         envelope: Option<&'a Envelope>,
         tls: Option<&'a TlsInfo>,
+        authenticated: bool,
         date: Date,
     ) -> Self {
         Self {
@@ -58,6 +60,7 @@ impl<'a> Received<'a> {
             hello,
             envelope,
             tls,
+            authenticated,
             date,
             peer: None,
             id: None,
@@ -108,7 +111,8 @@ impl<'a> Received<'a> {
             _ => return String::from("SMTP"),
         };
         let secured = if self.tls.is_some() { "S" } else { "" };
-        format!("{base}{secured}")
+        let authenticated = if self.authenticated { "A" } else { "" };
+        format!("{base}{secured}{authenticated}")
     }
 
     /// The name of the cipher suite, if it is one of the registry (RFC 8314
@@ -298,7 +302,7 @@ mod tests {
     }
 
     fn printed(name: &str, extended: bool, envelope: &Envelope) -> String {
-        printed_with(name, extended, envelope, None)
+        printed_with(name, extended, envelope, None, false)
     }
 
     fn printed_with(
@@ -306,6 +310,7 @@ mod tests {
         extended: bool,
         envelope: &Envelope,
         tls: Option<&TlsInfo>,
+        authenticated: bool,
     ) -> String {
         let by = "mx.example.net".parse().unwrap();
         let name = HelloName::new(name).unwrap();
@@ -314,6 +319,7 @@ mod tests {
             Some((&name, extended)),
             Some(envelope),
             tls,
+            authenticated,
             Date::new(NOON, 120),
         )
         .with_peer("192.0.2.9".parse().unwrap())
@@ -347,20 +353,23 @@ mod tests {
     }
 
     #[test]
-    fn s_164_s_165_inside_tls() {
+    fn s_164_s_165_inside_tls_and_authenticated() {
         let tls = TlsInfo::new().cipher_suite("TLS_AES_128_GCM_SHA256");
         let one = envelope(&["<bob@example.net>"], "");
         assert_eq!(
-            printed_with("client.example.org", true, &one, Some(&tls)),
+            printed_with("client.example.org", true, &one, Some(&tls), false),
             "Received: from client.example.org ([192.0.2.9]) by mx.example.net with ESMTPS\r\n \
              id 7Q1 for <bob@example.net> tls TLS_AES_128_GCM_SHA256;\r\n \
              Sun, 22 Nov 2026 09:05:00 +0200\r\n"
         );
         let utf8 = envelope(&[], "SMTPUTF8");
-        assert!(printed_with("a", true, &utf8, Some(&tls)).contains(" with UTF8SMTPS id"));
-        assert!(printed_with("a", false, &one, Some(&tls)).contains(" with SMTP id"));
+        assert!(printed_with("a", true, &utf8, Some(&tls), false).contains(" with UTF8SMTPS id"));
+        assert!(printed_with("a", false, &one, Some(&tls), true).contains(" with SMTP id"));
+        assert!(printed_with("a", true, &one, Some(&tls), true).contains(" with ESMTPSA id"));
+        assert!(printed_with("a", true, &one, None, true).contains(" with ESMTPA id"));
+        assert!(printed_with("a", true, &utf8, Some(&tls), true).contains(" with UTF8SMTPSA"));
         let odd = TlsInfo::new().cipher_suite("TLS_A; (b)");
-        assert!(!printed_with("a", true, &one, Some(&odd)).contains("tls"));
+        assert!(!printed_with("a", true, &one, Some(&odd), false).contains("tls"));
     }
 
     #[test]
@@ -370,7 +379,8 @@ mod tests {
         let text = printed(&"(".repeat(255), true, &envelope(&[], ""));
         assert!(text.split("\r\n").all(|line| line.len() < 998));
         let by = "mx.example.net".parse().unwrap();
-        let nobody = Received::new(&by, None, None, None, Date::new(0, 0)).with_id("\r\nBcc: x ()");
+        let nobody =
+            Received::new(&by, None, None, None, false, Date::new(0, 0)).with_id("\r\nBcc: x ()");
         assert_eq!(
             nobody.to_string(),
             "Received: from unknown by mx.example.net with SMTP id Bccx;\r\n \

@@ -50,10 +50,17 @@ pub(super) const SEND_CONTENT: Fixed = Fixed {
     text: "go on, end with a dot on a line of its own",
 };
 pub(super) const READY_FOR_TLS: Fixed = fixed(220, 0, 0, "ready for TLS");
+pub(super) const CHALLENGE: Fixed = Fixed {
+    code: 334,
+    enhanced: None,
+    text: "***",
+};
+pub(super) const AUTHENTICATION_SUCCEEDED: Fixed = fixed(235, 7, 0, "authenticated");
 pub(super) const BYE: Fixed = fixed(221, 0, 0, "bye");
 
 pub(super) const TIMEOUT: Fixed = fixed(421, 4, 2, "waited too long");
 pub(super) const SHUTDOWN: Fixed = fixed(421, 3, 2, "shutting down");
+pub(super) const TOO_MANY_ATTEMPTS: Fixed = fixed(421, 7, 0, "too many attempts to authenticate");
 pub(super) const TOO_MANY_ERRORS: Fixed = fixed(421, 7, 0, "too many errors");
 pub(super) const NOT_TLS: Fixed = fixed(421, 7, 0, "this port speaks SMTP, not TLS");
 pub(super) const NOT_HTTP: Fixed = fixed(421, 7, 0, "this port speaks SMTP, not HTTP");
@@ -63,6 +70,12 @@ pub(super) const TOO_MANY_RECIPIENTS: Fixed = fixed(452, 5, 3, "too many recipie
 pub(super) const UNKNOWN_COMMAND: Fixed = fixed(500, 5, 2, "unknown command");
 pub(super) const BROKEN_LINE: Fixed = fixed(500, 5, 2, "a lone CR or LF in a command");
 pub(super) const LINE_TOO_LONG: Fixed = fixed(500, 5, 2, "line too long");
+pub(super) const RESPONSE_TOO_LONG: Fixed = fixed(500, 5, 6, "line too long");
+pub(super) const NOT_BASE64: Fixed = fixed(501, 5, 2, "not base64");
+pub(super) const BAD_RESPONSE: Fixed = fixed(501, 5, 2, "cannot read that response");
+pub(super) const CANCELLED: Fixed = fixed(501, 7, 0, "authentication cancelled");
+pub(super) const NO_INITIAL_RESPONSE: Fixed =
+    fixed(501, 7, 0, "this mechanism has no initial response");
 pub(super) const BAD_ARGUMENT: Fixed = fixed(501, 5, 4, "bad argument");
 pub(super) const BAD_SENDER: Fixed = fixed(501, 1, 7, "not an address that can send");
 pub(super) const BAD_RECIPIENT: Fixed = fixed(501, 1, 3, "not an address");
@@ -75,7 +88,16 @@ pub(super) const NESTED_MAIL: Fixed = fixed(503, 5, 1, "a transaction is open");
 pub(super) const NO_RECIPIENTS: Fixed = fixed(503, 5, 1, "no valid recipients");
 pub(super) const NO_SERVICE: Fixed = fixed(503, 5, 1, "no service here");
 pub(super) const TLS_ACTIVE: Fixed = fixed(503, 5, 1, "TLS is active");
+pub(super) const AUTHENTICATED: Fixed = fixed(503, 5, 1, "already authenticated");
+pub(super) const UNKNOWN_MECHANISM: Fixed = fixed(504, 5, 4, "unknown mechanism");
+pub(super) const NEEDS_AUTHENTICATION: Fixed = fixed(530, 7, 0, "Authentication required");
 pub(super) const NEEDS_STARTTLS: Fixed = fixed(530, 7, 0, "Must issue a STARTTLS command first");
+pub(super) const NEEDS_ENCRYPTION: Fixed = fixed(
+    538,
+    7,
+    11,
+    "Encryption required for requested authentication mechanism",
+);
 pub(super) const TOO_LARGE: Fixed = fixed(552, 3, 4, "message too large");
 pub(super) const EMPTY_SENDER: Fixed = fixed(553, 1, 7, "an empty local part");
 pub(super) const EMPTY_RECIPIENT: Fixed = fixed(553, 1, 3, "an empty local part");
@@ -201,6 +223,19 @@ impl Rejection {
         Self::fixed(550, (5, 7, 1), "relaying denied")
     }
 
+    /// `535 5.7.8`: no such user, or a wrong password; which of them is nobody's
+    /// business.
+    #[must_use]
+    pub const fn bad_credentials() -> Self {
+        Self::fixed(535, (5, 7, 8), "authentication failed")
+    }
+
+    /// `454 4.7.0`: nobody can tell for now whether that is right.
+    #[must_use]
+    pub const fn authentication_unavailable() -> Self {
+        Self::fixed(454, (4, 7, 0), "temporary authentication failure")
+    }
+
     /// `550 5.7.1`: not allowed.
     #[must_use]
     pub const fn policy() -> Self {
@@ -294,7 +329,7 @@ impl fmt::Display for Rejection {
 mod tests {
     use super::*;
 
-    const ALL: [Fixed; 43] = [
+    const ALL: [Fixed; 55] = [
         RESET,
         NOOP,
         MAIL_ACCEPTED,
@@ -308,9 +343,12 @@ mod tests {
         HELP,
         SEND_CONTENT,
         READY_FOR_TLS,
+        CHALLENGE,
+        AUTHENTICATION_SUCCEEDED,
         BYE,
         TIMEOUT,
         SHUTDOWN,
+        TOO_MANY_ATTEMPTS,
         TOO_MANY_ERRORS,
         NOT_TLS,
         NOT_HTTP,
@@ -318,6 +356,11 @@ mod tests {
         UNKNOWN_COMMAND,
         BROKEN_LINE,
         LINE_TOO_LONG,
+        RESPONSE_TOO_LONG,
+        NOT_BASE64,
+        BAD_RESPONSE,
+        CANCELLED,
+        NO_INITIAL_RESPONSE,
         BAD_ARGUMENT,
         BAD_SENDER,
         BAD_RECIPIENT,
@@ -330,7 +373,11 @@ mod tests {
         NO_RECIPIENTS,
         NO_SERVICE,
         TLS_ACTIVE,
+        AUTHENTICATED,
+        UNKNOWN_MECHANISM,
+        NEEDS_AUTHENTICATION,
         NEEDS_STARTTLS,
+        NEEDS_ENCRYPTION,
         TOO_LARGE,
         EMPTY_SENDER,
         EMPTY_RECIPIENT,

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{
+    authenticate::Authenticate,
     clock::{Clock, Wait},
     command::TLS_HANDSHAKE,
     config::Config,
@@ -11,6 +12,7 @@ use super::{
     envelope::Envelope,
     error::Error,
     event::{Discarded, Event},
+    exchange::{self, Identity},
     input::Input,
     question::{Asked, Data, Expand, Hello, Mail, Message, Rcpt, Verify},
     received::{Date, Received},
@@ -19,6 +21,7 @@ use super::{
 };
 use crate::{
     Entry, Instant, TlsInfo, Transmit,
+    sasl::Nonces,
     types::HelloName,
     wire::{CommandFramer, Framed},
 };
@@ -86,7 +89,7 @@ impl Session {
 
     fn start(dialogue: Dialogue, now: Instant) -> Self {
         let mut session = Self {
-            framer: CommandFramer::new(dialogue.config.max_command_line),
+            framer: CommandFramer::new(dialogue.config.max_line()),
             clock: Clock::new(dialogue.config.timeouts, now),
             dialogue,
             input: Input::default(),
@@ -96,6 +99,13 @@ impl Session {
         };
         session.clock.tell(now, session.waits_for());
         session
+    }
+
+    /// Gives the session 32 octets that nobody can guess, before anything else;
+    /// what it needs of the kind it derives from them. Without them neither SCRAM
+    /// nor `CRAM-MD5` is offered.
+    pub fn set_seed(&mut self, seed: [u8; 32]) {
+        self.dialogue.nonces = Some(Nonces::new(seed));
     }
 
     /// Shows every command line and reply from now on to `hook`, and that
@@ -170,6 +180,9 @@ impl Session {
     /// The handshake that [`Event::StartTls`] asked for has succeeded. What is
     /// said from now on goes through TLS. Nothing that was said before it counts
     /// any more (RFC 3207 section 4.2).
+    ///
+    /// Without that event it is [`Error::UnexpectedHandshake`]; after the end of
+    /// the session, nothing.
     pub fn handle_tls_established(&mut self, tls: TlsInfo, now: Instant) {
         if self.expects_handshake() {
             self.dialogue.secure(tls);
@@ -274,7 +287,7 @@ impl Session {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         !self.dialogue.has_transaction()
-            && self.state() != State::Content
+            && !matches!(self.state(), State::Content | State::Authenticating)
             && !self.dialogue.is_securing()
             && !self.is_asking()
             && self.input.unread().is_empty()
@@ -291,6 +304,12 @@ impl Session {
     #[must_use]
     pub fn is_secured(&self) -> bool {
         self.tls().is_some()
+    }
+
+    /// Who the client has proved to be.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<&Identity> {
+        self.dialogue.authenticated()
     }
 
     /// What the client calls itself.
@@ -383,7 +402,7 @@ impl Session {
         }
     }
 
-    /// Deals with one command. `None` if there is none to deal with now.
+    /// Deals with one command, or one response in an exchange. `None` if there is none to deal with now.
     fn read_command(&mut self) -> Option<()> {
         if self.shutdown {
             self.dialogue.abort(reply::SHUTDOWN, Discarded::Shutdown);
@@ -398,20 +417,31 @@ impl Session {
                 .abort(reply::NOT_TLS, Discarded::TooManyErrors);
             return Some(());
         }
+        let in_exchange = self.state() == State::Authenticating;
         let (framed, length) = self.framer.frame(unread);
         let dealt_with = match framed {
+            Framed::Line(line) if in_exchange => {
+                self.asked = self.dialogue.response(line);
+                Some(())
+            }
             Framed::Line(line) => {
                 self.asked = self.dialogue.command(line);
                 Some(())
             }
+            Framed::TooLong if in_exchange => {
+                self.dialogue.overlong_response();
+                Some(())
+            }
             Framed::TooLong => {
-                self.dialogue.count_command();
-                self.dialogue.fail(reply::LINE_TOO_LONG);
+                self.dialogue.overlong_line();
                 Some(())
             }
             Framed::Partial => None,
         };
-        self.input.advance(length);
+        self.input.wipe(length);
+        if self.state() == State::Authenticating {
+            self.input.reserve(exchange::MAX_LINE);
+        }
         if self.state() == State::Securing {
             let followed = !self.input.unread().is_empty();
             self.dialogue.answer_starttls(followed);
@@ -468,6 +498,10 @@ impl Session {
                 name,
                 extended: *extended,
             }),
+            Asked::Authenticate => {
+                let claim = dialogue.claim()?.clone();
+                Event::Authenticate(Authenticate { dialogue, claim })
+            }
             Asked::Mail(envelope) => Event::Mail(Mail { dialogue, envelope }),
             Asked::Rcpt(recipient) => Event::Rcpt(Rcpt {
                 dialogue,
@@ -498,6 +532,6 @@ impl Session {
     }
 
     fn input_cap(&self) -> usize {
-        Self::INPUT_CAP.saturating_add(self.dialogue.config.max_command_line)
+        Self::INPUT_CAP.saturating_add(self.dialogue.config.max_line())
     }
 }

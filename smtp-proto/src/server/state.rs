@@ -20,6 +20,8 @@ pub enum State {
     Recipients,
     /// Content comes in, and no commands, or it has come and its fate is open.
     Content,
+    /// An exchange of AUTH is going on: lines are responses, and no commands.
+    Authenticating,
     /// TLS comes next, once all that was said in clear has been sent.
     Securing,
     /// The driver performs the handshake of TLS.
@@ -45,6 +47,10 @@ pub(super) enum Trigger {
     EndOfData,
     Rset,
     Quit,
+    /// AUTH, accepted.
+    Auth,
+    /// The end of the exchange, whatever came of it.
+    EndOfExchange,
     /// STARTTLS, accepted.
     StartTls,
     /// The handshake has succeeded.
@@ -73,6 +79,7 @@ const TABLE: &[(State, Trigger, State)] = &[
     (State::Greeted, Trigger::Abort, State::Closing),
     (State::Ready, Trigger::Hello, State::Ready),
     (State::Ready, Trigger::Mail, State::Mail),
+    (State::Ready, Trigger::Auth, State::Authenticating),
     (State::Ready, Trigger::StartTls, State::Securing),
     (State::Ready, Trigger::Rset, State::Ready),
     (State::Ready, Trigger::Other, State::Ready),
@@ -93,6 +100,8 @@ const TABLE: &[(State, Trigger, State)] = &[
     (State::Recipients, Trigger::Abort, State::Closing),
     (State::Content, Trigger::EndOfData, State::Ready),
     (State::Content, Trigger::Abort, State::Closing),
+    (State::Authenticating, Trigger::EndOfExchange, State::Ready),
+    (State::Authenticating, Trigger::Abort, State::Closing),
     (State::Securing, Trigger::Sent, State::Handshake),
     (State::Securing, Trigger::Abort, State::Closing),
     // All is as after the greeting, and there is no second one (RFC 3207
@@ -120,6 +129,7 @@ impl State {
             Self::Mail => "Mail",
             Self::Recipients => "Recipients",
             Self::Content => "Content",
+            Self::Authenticating => "Authenticating",
             Self::Securing => "Securing",
             Self::Handshake => "Handshake",
             Self::Closing => "Closing",
@@ -144,6 +154,8 @@ impl Trigger {
             Self::EndOfData => "end of data",
             Self::Rset => "RSET",
             Self::Quit => "QUIT",
+            Self::Auth => "AUTH",
+            Self::EndOfExchange => "end of exchange",
             Self::StartTls => "STARTTLS",
             Self::Secured => "secured",
             Self::TurnAway => "turned away",
@@ -190,13 +202,14 @@ pub fn state_diagram() -> String {
 mod tests {
     use super::*;
 
-    const STATES: [State; 10] = [
+    const STATES: [State; 11] = [
         State::Refused,
         State::Greeted,
         State::Ready,
         State::Mail,
         State::Recipients,
         State::Content,
+        State::Authenticating,
         State::Securing,
         State::Handshake,
         State::Closing,
@@ -208,9 +221,10 @@ mod tests {
     #[test]
     fn legal_commands_by_command() {
         use State::{
-            Closing, Content, Greeted, Handshake, Mail, Ready, Recipients, Refused, Securing,
+            Authenticating, Closing, Content, Greeted, Handshake, Mail, Ready, Recipients, Refused,
+            Securing,
         };
-        let expected: [(Trigger, &[State]); 13] = [
+        let expected: [(Trigger, &[State]); 15] = [
             (Trigger::Hello, &[Greeted, Ready, Mail, Recipients]),
             (Trigger::Mail, &[Ready]),
             (Trigger::Rcpt, &[Mail, Recipients]),
@@ -222,9 +236,19 @@ mod tests {
             (
                 Trigger::Abort,
                 &[
-                    Refused, Greeted, Ready, Mail, Recipients, Content, Securing, Handshake,
+                    Refused,
+                    Greeted,
+                    Ready,
+                    Mail,
+                    Recipients,
+                    Content,
+                    Authenticating,
+                    Securing,
+                    Handshake,
                 ],
             ),
+            (Trigger::Auth, &[Ready]),
+            (Trigger::EndOfExchange, &[Authenticating]),
             (Trigger::StartTls, &[Ready]),
             (Trigger::Secured, &[Handshake]),
             (Trigger::TurnAway, &[Handshake]),

@@ -6,7 +6,7 @@ use super::{
     reply::{self, Fixed},
     state::{State, Trigger},
 };
-use crate::{TlsInfo, TlsPolicy, types::Command};
+use crate::{TlsInfo, TlsPolicy};
 
 impl Dialogue {
     pub(super) const fn tls(&self) -> Option<&TlsInfo> {
@@ -18,26 +18,17 @@ impl Dialogue {
         matches!(self.state(), State::Securing | State::Handshake)
     }
 
-    /// Whether `command` has to wait until the connection is secured.
-    pub(super) fn needs_starttls(&self, command: &Command) -> bool {
-        self.config.tls == TlsPolicy::Required
-            && self.tls.is_none()
-            && !matches!(
-                command,
-                Command::Ehlo(_)
-                    | Command::Helo(_)
-                    | Command::Noop(_)
-                    | Command::Rset
-                    | Command::StartTls
-                    | Command::Quit
-            )
+    /// Whether most commands have to wait until the connection is secured.
+    pub(super) fn must_be_secured(&self) -> bool {
+        self.config.tls == TlsPolicy::Required && self.tls.is_none()
     }
 
-    /// Why there can be no `STARTTLS` at all on this connection, if so.
+    /// Why there can be no `STARTTLS` any more on this connection, or at all.
     pub(super) fn starttls_refusal(&self) -> Option<Fixed> {
         match self.config.tls {
             TlsPolicy::None => Some(reply::NOT_IMPLEMENTED),
-            _ => self.tls.is_some().then_some(reply::TLS_ACTIVE),
+            _ if self.tls.is_some() => Some(reply::TLS_ACTIVE),
+            _ => self.identity.is_some().then_some(reply::AUTHENTICATED),
         }
     }
 

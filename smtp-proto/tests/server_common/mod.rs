@@ -1,5 +1,6 @@
-//! A server session with an application that takes every message, a clock of
-//! the test's own, and a client that reads everything at once.
+//! A server session with an application that takes every message and knows
+//! alice, whose password is wonderland, a clock of the test's own, and a client
+//! that reads everything at once.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -11,7 +12,8 @@ use core::time::Duration;
 
 use smtp_proto::{
     Instant, TlsInfo, TlsPolicy,
-    server::{Config, Event, Session},
+    sasl::{Claim, Credential, Proof, Verdict},
+    server::{Authenticate, Config, Event, Rejection, Session},
 };
 
 pub(crate) const SUITE: &str = "TLS_AES_128_GCM_SHA256";
@@ -23,6 +25,8 @@ pub(crate) struct Server {
     /// The events, in a few words each.
     pub(crate) seen: Vec<String>,
     pub(crate) now: Instant,
+    /// How often each question is dropped before it is answered.
+    pub(crate) hesitate: usize,
 }
 
 pub(crate) fn config(policy: TlsPolicy) -> Config {
@@ -47,6 +51,7 @@ impl Server {
             output: Vec::new(),
             seen: Vec::new(),
             now: Instant::ORIGIN,
+            hesitate: 0,
         };
         server.drive();
         server
@@ -121,7 +126,13 @@ impl Server {
 
     pub(crate) fn drive(&mut self) {
         loop {
+            let mut left = self.hesitate;
             while let Some(event) = self.session.poll_event().unwrap() {
+                if left > 0 && matches!(event, Event::Authenticate(_)) {
+                    left -= 1;
+                    continue;
+                }
+                left = self.hesitate;
                 self.seen.push(answer(event));
             }
             let Some(transmit) = self.session.poll_transmit() else {
@@ -141,6 +152,7 @@ fn answer(event: Event<'_>) -> String {
             hello.accept();
             text
         }
+        Event::Authenticate(question) => authenticate(question),
         Event::Mail(mail) => {
             let text = format!("mail {}", mail.reverse_path());
             mail.accept();
@@ -165,4 +177,42 @@ fn answer(event: Event<'_>) -> String {
         Event::Closed => "closed".into(),
         other => panic!("{other:?}"),
     }
+}
+
+/// Nothing of what may not be seen is in the text.
+fn authenticate(question: Authenticate<'_>) -> String {
+    let claim = question.claim();
+    let name = claim.authentication_identity().to_owned();
+    let mut text = format!("{} {name}", claim.mechanism());
+    if let Some(other) = claim.authorization_identity() {
+        text += &format!(" as {other}");
+    }
+    let may_act = claim.authorization_identity().is_none_or(|to| to == name);
+    match name.as_str() {
+        "" => question.accept_as("certified"),
+        "later" => question.answer(Ok(Verdict::Unavailable)),
+        "locked" => question.reject(&rejection(534, "5.7.9", "change your password first")),
+        "changed" => question.reject(&rejection(432, "4.7.12", "a password transition is needed")),
+        "away" => question.reject(&Rejection::service_not_available()),
+        _ if !may_act => question.reject(&Rejection::bad_credentials()),
+        "alice" => match token(question.claim()) {
+            Some(true) => question.accept(),
+            Some(false) => question.answer(Ok(Verdict::Refuse)),
+            None => question.check(&Credential::password("wonderland")),
+        },
+        _ => question.unknown_user(),
+    }
+    text
+}
+
+/// Whether it is the right token, if it is one.
+fn token(claim: &Claim) -> Option<bool> {
+    match claim.proof() {
+        Proof::Token(token) => Some(token.expose() == b"wonderland"),
+        _ => None,
+    }
+}
+
+fn rejection(code: u16, enhanced: &str, text: &str) -> Rejection {
+    Rejection::new(code, Some(enhanced.parse().unwrap()), text).unwrap()
 }

@@ -5,7 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use super::{
     MAX_ITERATIONS, MIN_ITERATIONS,
     keys::{Salted, ScramHash, xor},
-    message, named,
+    message, name_of, named,
 };
 use crate::{
     sasl::{
@@ -79,12 +79,7 @@ impl Scram {
         };
         let authorization = authorization.map(prepare::name);
         Some(Self {
-            name: match (hash, plus) {
-                (ScramHash::Sha1, false) => "SCRAM-SHA-1",
-                (ScramHash::Sha1, true) => "SCRAM-SHA-1-PLUS",
-                (ScramHash::Sha256, false) => "SCRAM-SHA-256",
-                (ScramHash::Sha256, true) => "SCRAM-SHA-256-PLUS",
-            },
+            name: name_of(hash, plus),
             hash,
             header: message::gs2_header(&flag, authorization.as_deref()),
             binding,

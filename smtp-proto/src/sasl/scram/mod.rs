@@ -4,9 +4,11 @@
 mod client;
 mod keys;
 mod message;
+mod server;
 
 pub(super) use client::Scram;
-pub use keys::ScramHash;
+pub use keys::{ScramHash, ScramKeys};
+pub(super) use server::Server;
 
 /// The fewest iterations that are taken: what RFC 5802 section 5.1 asks of
 /// servers at least. Fewer make a guess cheap for somebody who only pretends to
@@ -17,13 +19,23 @@ const MIN_ITERATIONS: u32 = 4096;
 /// about a second of work, in which a client does nothing else.
 const MAX_ITERATIONS: u32 = 1_000_000;
 
-/// A name of a mechanism: the hash, and whether it binds to the channel.
-pub(super) fn named(name: &str) -> Option<(ScramHash, bool)> {
-    Some(match name {
-        "SCRAM-SHA-1" => (ScramHash::Sha1, false),
-        "SCRAM-SHA-1-PLUS" => (ScramHash::Sha1, true),
-        "SCRAM-SHA-256" => (ScramHash::Sha256, false),
-        "SCRAM-SHA-256-PLUS" => (ScramHash::Sha256, true),
-        _ => return None,
-    })
+/// The iterations of keys that the server derives from a stored password in
+/// the exchange itself, where they protect nothing that is not stored.
+const SERVER_ITERATIONS: u32 = MIN_ITERATIONS;
+
+/// The mechanism of this name: its hash, and whether it binds.
+fn named(name: &str) -> Option<(ScramHash, bool)> {
+    let hash = [ScramHash::Sha256, ScramHash::Sha1];
+    let mut all = hash
+        .into_iter()
+        .flat_map(|hash| [(hash, false), (hash, true)]);
+    all.find(|&(hash, plus)| name_of(hash, plus) == name)
+}
+
+const fn name_of(hash: ScramHash, plus: bool) -> &'static str {
+    match (hash, plus) {
+        (_, false) => hash.mechanism(),
+        (ScramHash::Sha1, true) => "SCRAM-SHA-1-PLUS",
+        (ScramHash::Sha256, true) => "SCRAM-SHA-256-PLUS",
+    }
 }

@@ -1,0 +1,95 @@
+//! TLS with [rustls], for drivers: whom to trust, who one is, and what went
+//! wrong (feature `rustls`).
+//!
+//! rustls does no I/O either; moving its octets is the driver's part. What is
+//! here every driver would have to write, and with the same care: the name that
+//! is checked, the facts that a session wants, and errors that people can read.
+//! This is the one module that needs `std`.
+//!
+//! ```no_run
+//! use smtp_proto::tls::ClientTls;
+//!
+//! let tls = ClientTls::platform()?;
+//! let connection = tls.connection("mx.example.net")?; // a `rustls::ClientConnection`
+//! # Ok::<(), smtp_proto::tls::TlsError>(())
+//! ```
+
+mod client;
+mod failure;
+mod info;
+mod names;
+mod pem;
+mod server;
+
+use alloc::sync::Arc;
+use core::fmt;
+use std::string::String;
+
+pub use client::ClientTls;
+pub use names::certificate_names;
+pub use rustls;
+use rustls::crypto::{CryptoProvider, ring};
+pub use server::ServerTls;
+
+/// What there is of TLS here cannot be configured so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// No certificate in this PEM, or one that cannot be read.
+    NoCertificate,
+    /// No private key in this PEM, or one that cannot be read; one that is
+    /// encrypted cannot.
+    NoKey,
+    /// The key is not that of the certificate.
+    WrongKey,
+    /// This cannot be the name of a server: neither a DNS name, in ASCII, nor an
+    /// IP address. (`xn--` labels are ASCII; others have to be converted
+    /// before.)
+    Name(String),
+    /// The system has no certificates of authorities, or does not give them.
+    NoRoots(String),
+    /// [`ServerTls::client_ca_pem`] of a configuration of the caller's own,
+    /// which has to say that itself.
+    OwnConfiguration,
+    /// Anything else that rustls does not like.
+    Other(String),
+}
+
+impl TlsError {
+    fn other(error: impl fmt::Display) -> Self {
+        Self::Other(alloc::format!("{error}"))
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCertificate => f.write_str("no certificate, in PEM, that can be read"),
+            Self::NoKey => {
+                f.write_str("no private key, in PEM and not encrypted, that can be read")
+            }
+            Self::WrongKey => f.write_str("the private key is not that of the certificate"),
+            Self::Name(name) if name.is_empty() => {
+                f.write_str("no name of the server to check its certificate against")
+            }
+            Self::Name(name) => write!(
+                f,
+                "{name:?} is neither a DNS name in ASCII nor an IP address, so that no \
+                 certificate can be checked against it"
+            ),
+            Self::NoRoots(problem) => {
+                write!(f, "the system does not say whom to trust: {problem}")
+            }
+            Self::OwnConfiguration => f.write_str(
+                "a complete configuration says itself which certificates of clients it wants",
+            ),
+            Self::Other(problem) => f.write_str(problem),
+        }
+    }
+}
+
+impl core::error::Error for TlsError {}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
