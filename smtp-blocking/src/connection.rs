@@ -52,6 +52,24 @@ impl Connection<TcpStream> {
     }
 }
 
+/// For a pool.
+impl Connection<TcpStream> {
+    /// Takes in what the server has said since the connection was last used,
+    /// without waiting.
+    pub(crate) fn look(&mut self) {
+        self.transport.look(&mut self.session);
+        // An error is there to be seen in the session, too.
+        let _ = self.check_open();
+    }
+
+    /// Says QUIT, if the server takes it at once, and closes the connection.
+    pub(crate) fn leave(mut self) {
+        // It is an error if the session has ended, and none here.
+        let _ = self.session.quit();
+        self.transport.farewell(&mut self.session);
+    }
+}
+
 impl<S: Stream> Connection<S> {
     /// Opens a session over a stream that was connected just now: waits for the
     /// greeting, and says hello. No name is known here that a certificate could

@@ -2,9 +2,10 @@
 
 use smtp_proto::{
     TlsFailure, TlsInfo,
+    sasl::Verdict,
     server::{
-        Data, Discarded, Error, Event, Expand, Hello, Mail, Message, Rcpt, Rejection, Session,
-        Verified, Verify,
+        Authenticate, Data, Discarded, Error, Event, Expand, Hello, Mail, Message, Rcpt, Rejection,
+        Session, Verified, Verify,
     },
     types::Mailbox,
 };
@@ -12,7 +13,7 @@ use smtp_proto::{
 use crate::{
     Stream,
     tls::{self, ServerSide, Tls},
-    transport::{Handshake, Transport},
+    transport::{Handshake, Transport, seed},
 };
 
 /// What a receiver decides, for one connection.
@@ -44,6 +45,17 @@ pub trait Service {
     fn hello(&mut self, hello: &Hello<'_>) -> Result<(), Rejection> {
         let _ = hello;
         Ok(())
+    }
+
+    /// The client wants to prove who it is, and shows a claim. Called only if
+    /// the configuration offers authentication.
+    ///
+    /// # Errors
+    /// A refusal, in words of the service's own. That a proof is wrong, or a user
+    /// unknown, is a [`Verdict`], which sounds the same in every case.
+    fn authenticate(&mut self, question: &Authenticate<'_>) -> Result<Verdict, Rejection> {
+        let _ = question;
+        Ok(Verdict::Unavailable)
     }
 
     /// A transaction begins.
@@ -157,6 +169,9 @@ pub(crate) fn serve_until<S: Stream>(
 ) -> Result<(), Error> {
     let mut transport = Transport::new(stream);
     let mut stopping = false;
+    if let Some(seed) = seed() {
+        session.set_seed(seed);
+    }
     service.start(&mut session);
     loop {
         match ask() {
@@ -175,7 +190,6 @@ pub(crate) fn serve_until<S: Stream>(
                 return Ok(());
             }
             if let Event::StartTls = event {
-                drop(event);
                 shake_hands(
                     &mut transport,
                     &mut session,
@@ -230,6 +244,10 @@ fn answer(event: Event<'_>, service: &mut impl Service) -> Option<Rejection> {
         Event::Hello(hello) => {
             let answer = service.hello(&hello);
             hello.answer(answer);
+        }
+        Event::Authenticate(question) => {
+            let answer = service.authenticate(&question);
+            question.answer(answer);
         }
         Event::Mail(mail) => {
             let answer = service.mail(&mail);

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, IoSlice},
+    net::TcpStream,
     time::Duration,
 };
 
@@ -57,6 +58,24 @@ pub(crate) struct Transport<S> {
     unheard: usize,
     /// What broke the connection.
     error: Option<io::Error>,
+}
+
+impl Transport<TcpStream> {
+    /// Reads what has come, without waiting for more.
+    pub(crate) fn look(&mut self, session: &mut impl Machine) {
+        if has_news(self.stream()) {
+            self.read(session, GLANCE);
+        }
+    }
+}
+
+/// Whether a read would return at once.
+fn has_news(stream: &TcpStream) -> bool {
+    let peeked = stream
+        .set_nonblocking(true)
+        .and_then(|()| stream.peek(&mut [0]));
+    let restored = stream.set_nonblocking(false);
+    restored.is_err() || !peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
 impl<S: Stream> Transport<S> {

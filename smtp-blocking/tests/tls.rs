@@ -472,7 +472,7 @@ fn c_306_streams_that_do_everything_a_stream_may() {
 }
 
 #[test]
-fn c_110_a_large_message_that_is_refused_early() {
+fn c_308_a_large_message_that_is_refused_early() {
     bounded(|| {
         let pki = pki();
         let tls = pki.server.clone();

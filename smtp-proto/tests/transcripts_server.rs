@@ -7,13 +7,15 @@ use std::{fs, path::Path};
 
 use smtp_proto::{
     Instant, TlsInfo, TlsPolicy,
-    server::{Config, Event, Rejection, Session},
+    sasl::{Credential, Proof, ServerMechanism, Verdict},
+    server::{Authentication, Config, Event, Rejection, Session},
     types::Mailbox,
 };
 
 #[derive(Debug, Default)]
 struct Script {
     tls: TlsPolicy,
+    auth: bool,
     /// What the client says in clear, and then what it says inside TLS.
     client: Vec<Vec<u8>>,
     server: String,
@@ -42,6 +44,7 @@ fn parse(text: &str) -> Script {
                 "config starttls" => script.tls = TlsPolicy::Opportunistic,
                 "config starttls required" => script.tls = TlsPolicy::Required,
                 "config tls first" => script.tls = TlsPolicy::Implicit,
+                "config auth" => script.auth = true,
                 _ => panic!("what is {line:?}?"),
             },
         }
@@ -88,6 +91,14 @@ fn replay(script: &Script, cut: Cut) -> (String, String) {
         .ask_verify(true)
         .ask_expand(true)
         .tls(script.tls);
+    let config = if script.auth {
+        let mechanisms = ["OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN"];
+        let all = ServerMechanism::ALL.into_iter();
+        let offer = all.filter(|mechanism| mechanisms.contains(&mechanism.name()));
+        config.authentication(Authentication::new().required(true).mechanisms(offer))
+    } else {
+        config
+    };
     let mut session = Session::new(config, Instant::ORIGIN);
     let (mut server, mut messages, mut content) = (Vec::new(), String::new(), Vec::new());
     let bob: Mailbox = "bob@example.net".parse().unwrap();
@@ -109,6 +120,17 @@ fn replay(script: &Script, cut: Cut) -> (String, String) {
             while let Some(event) = session.poll_event().unwrap() {
                 match event {
                     Event::Hello(hello) => hello.accept(),
+                    Event::Authenticate(question) => {
+                        let claim = question.claim();
+                        let is_alice = claim.authentication_identity() == "alice";
+                        match claim.proof() {
+                            Proof::Password(_) if is_alice => {
+                                question.check(&Credential::password("wonderland"));
+                            }
+                            Proof::Token(_) => question.answer(Ok(Verdict::Refuse)),
+                            _ => question.unknown_user(),
+                        }
+                    }
                     Event::Mail(mail) => mail.accept(),
                     Event::Rcpt(rcpt) if known(rcpt.path().mailbox()) => rcpt.accept(),
                     Event::Rcpt(rcpt) => rcpt.reject(&Rejection::no_such_user()),
@@ -167,5 +189,5 @@ fn m_24_every_dialogue_whole_in_octets_and_cut_in_two_everywhere() {
         }
         count += 1;
     }
-    assert!(count >= 11, "{count} dialogues");
+    assert!(count >= 13, "{count} dialogues");
 }

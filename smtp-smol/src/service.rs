@@ -52,16 +52,6 @@ pub trait Service: Send {
         let _ = why;
     }
 
-    /// The client wants to authenticate. Called only if the configuration says
-    /// so. Without an implementation nobody can.
-    fn authenticate(
-        &mut self,
-        authenticate: &Authenticate<'_>,
-    ) -> impl Future<Output = Verdict> + Send {
-        let _ = authenticate;
-        ready(Verdict::UnknownUser)
-    }
-
     /// The client says who it is.
     ///
     /// # Errors
@@ -69,6 +59,20 @@ pub trait Service: Send {
     fn hello(&mut self, hello: &Hello<'_>) -> impl Future<Output = Result<(), Rejection>> + Send {
         let _ = hello;
         ready(Ok(()))
+    }
+
+    /// The client wants to prove who it is, and shows a claim. Called only if
+    /// the configuration offers authentication.
+    ///
+    /// # Errors
+    /// A refusal, in words of the service's own. That a proof is wrong, or a user
+    /// unknown, is a [`Verdict`], which sounds the same in every case.
+    fn authenticate(
+        &mut self,
+        question: &Authenticate<'_>,
+    ) -> impl Future<Output = Result<Verdict, Rejection>> + Send {
+        let _ = question;
+        ready(Ok(Verdict::Unavailable))
     }
 
     /// A transaction begins.
@@ -199,7 +203,6 @@ pub(crate) async fn serve_until<S: AsyncRead + AsyncWrite + Unpin>(
                 return Ok(());
             }
             if let Event::StartTls = event {
-                drop(event);
                 // A client that has not said anything yet need not be waited for.
                 let stop = poll_fn(|context| end.poll(context).map(|_| ()));
                 let made = transport
@@ -309,9 +312,9 @@ async fn answer(event: Event<'_>, service: &mut impl Service) -> Option<Rejectio
             let answer = service.hello(&hello).await;
             hello.answer(answer);
         }
-        Event::Authenticate(authenticate) => {
-            let verdict = service.authenticate(&authenticate).await;
-            authenticate.answer(&verdict);
+        Event::Authenticate(question) => {
+            let answer = service.authenticate(&question).await;
+            question.answer(answer);
         }
         Event::Mail(mail) => {
             let answer = service.mail(&mail).await;

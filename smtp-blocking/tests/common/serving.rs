@@ -3,14 +3,22 @@
 use std::{io, net::SocketAddr, sync::mpsc, thread};
 
 use smtp_blocking::{Server, Service, Shutdown, smtp_proto};
-use smtp_proto::server::{Config, Data, Discarded, Hello, Mail, Message, Rcpt, Rejection};
+use smtp_proto::{
+    TlsFailure, TlsInfo,
+    sasl::{Credential, Verdict},
+    server::{Authenticate, Config, Data, Discarded, Hello, Mail, Message, Rcpt, Rejection},
+};
 
 use super::joined;
 
 /// What a service saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
+    Secured(String),
+    NotSecured(TlsFailure),
     Hello(String),
+    /// The mechanism, and who.
+    Authenticate(String, String),
     Mail(String),
     Rcpt(String),
     Data,
@@ -62,6 +70,34 @@ impl Drop for Recorder {
 }
 
 impl Service for Recorder {
+    fn secured(&mut self, tls: &TlsInfo) {
+        self.seen.push(Seen::Secured(tls.to_string()));
+    }
+
+    fn not_secured(&mut self, why: &TlsFailure) {
+        self.seen.push(Seen::NotSecured(why.clone()));
+    }
+
+    /// Alice has a password; whoever has a certificate is the first name in it.
+    fn authenticate(&mut self, question: &Authenticate<'_>) -> Result<Verdict, Rejection> {
+        let claim = question.claim();
+        let (name, verdict) = match claim.proof() {
+            #[cfg(feature = "tls")]
+            smtp_proto::sasl::Proof::Certificate(der) => {
+                let name = smtp_proto::tls::certificate_names(der).remove(0);
+                (name.clone(), Verdict::AcceptAs(name))
+            }
+            _ if claim.authentication_identity() == "alice" => {
+                let password = Credential::password("wonderland");
+                ("alice".to_owned(), Verdict::Check(password))
+            }
+            _ => (String::new(), Verdict::UnknownUser),
+        };
+        let mechanism = claim.mechanism().to_string();
+        self.seen.push(Seen::Authenticate(mechanism, name));
+        Ok(verdict)
+    }
+
     fn hello(&mut self, hello: &Hello<'_>) -> Result<(), Rejection> {
         self.seen.push(Seen::Hello(hello.name().to_string()));
         (self.answer)(Stage::Hello, &hello.name().to_string())

@@ -52,6 +52,9 @@ pub enum Error {
     /// A transaction that has content was given to a method that asks for it.
     /// The connection can be used as before.
     HasContent,
+    /// As many connections as a pool may have were in use for longer than was to
+    /// be waited. Nothing was sent.
+    PoolExhausted,
     /// The caller could not supply the content. What there was of it is
     /// delivered to nobody, and the connection cannot be used again: the server
     /// cannot be told otherwise.
@@ -126,6 +129,7 @@ impl fmt::Display for Error {
             Self::NotSent(outcome) => outcome.fate().fmt(f),
             Self::NoContent => f.write_str("a transaction without content"),
             Self::HasContent => f.write_str("a transaction with content, where it is written"),
+            Self::PoolExhausted => f.write_str("every connection of the pool is in use"),
             Self::Content { error, .. } => write!(f, "no content: {error}"),
         }
     }

@@ -84,6 +84,9 @@ pub enum Verdict {
     /// The client is who it says. Not for [`Proof::Digest`], where nothing has
     /// been proved: there it fails.
     Accept,
+    /// As [`Accept`](Self::Accept), and this is who it is: where the claim names
+    /// nobody (a certificate), or not in the way the application does.
+    AcceptAs(String),
     /// This is stored for the user: the client is who it says if its proof fits.
     /// For a token or a certificate it fails.
     Check(Credential),

@@ -108,7 +108,9 @@ impl Half for Server {
     fn answer(&mut self, _: &Claim, verdict: &Verdict, decoy: &Decoy) -> Result<Next, Failure> {
         let stored = match verdict {
             Verdict::Unavailable => return Err(Failure::Temporary),
-            Verdict::Accept | Verdict::Refuse => return Err(Failure::Credentials),
+            Verdict::Accept | Verdict::AcceptAs(_) | Verdict::Refuse => {
+                return Err(Failure::Credentials);
+            }
             Verdict::Check(stored) => stored.password.as_ref(),
             Verdict::UnknownUser => None,
         };

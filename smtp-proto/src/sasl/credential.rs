@@ -106,7 +106,9 @@ pub(super) fn judge(claim: &Claim, verdict: &Verdict, decoy: &Decoy) -> Result<(
     };
     let stored = match (verdict, &decoy) {
         (Verdict::Unavailable, _) => return Err(Failure::Temporary),
-        (Verdict::Accept, _) if claim.shown != Shown::Digest => return Ok(()),
+        (Verdict::Accept | Verdict::AcceptAs(_), _) if claim.shown != Shown::Digest => {
+            return Ok(());
+        }
         (Verdict::Check(stored), _) | (_, Some(stored)) => stored,
         _ => return Err(Failure::Credentials),
     };

@@ -15,6 +15,23 @@ use crate::{
 /// the client has shown. A user who does not exist
 /// ([`unknown_user`](Self::unknown_user)) gets the same reply as one whose
 /// password is wrong, so that nobody can try out names.
+///
+/// ```
+/// use smtp_proto::{sasl::Credential, server::{Authenticate, Rejection}};
+///
+/// fn authenticate(question: Authenticate<'_>, stored: impl Fn(&str) -> Option<Credential>) {
+///     let claim = question.claim();
+///     let name = claim.authentication_identity();
+///     if claim.authorization_identity().is_some_and(|other| other != name) {
+///         // Nobody here may act for somebody else.
+///         return question.reject(&Rejection::bad_credentials());
+///     }
+///     match stored(name) {
+///         Some(credential) => question.check(&credential),
+///         None => question.unknown_user(),
+///     }
+/// }
+/// ```
 #[must_use = "the session waits for an answer"]
 pub struct Authenticate<'a> {
     pub(super) dialogue: &'a mut Dialogue,
@@ -34,27 +51,29 @@ impl Authenticate<'_> {
         self.dialogue.tls()
     }
 
-    /// The client is who it says, and may act for whom it wants to.
+    /// The client is who it says, and may act for whom it wants to. Not for SCRAM
+    /// and CRAM-MD5, where nothing has been shown yet
+    /// ([`Proof::Digest`](crate::sasl::Proof::Digest)): there it fails.
     pub fn accept(self) {
-        self.answer(&Verdict::Accept);
+        self.dialogue.decide_on(&Verdict::Accept);
     }
 
     /// As [`accept`](Self::accept), and this is who it is: where the claim names
     /// nobody (a certificate), or not in the way the application does.
     pub fn accept_as(self, name: &str) {
-        self.dialogue.decide_on(&Verdict::Accept, Some(name));
+        self.dialogue.decide_on(&Verdict::AcceptAs(name.into()));
     }
 
     /// The client is who it says if its proof fits what is stored for the user.
     /// Whom it may act for ([`Claim::authorization_identity`]) is to be decided
     /// before.
     pub fn check(self, credential: &Credential) {
-        self.answer(&Verdict::Check(credential.clone()));
+        self.dialogue.decide_on(&Verdict::Check(credential.clone()));
     }
 
     /// There is no such user. The client cannot tell it from a wrong password.
     pub fn unknown_user(self) {
-        self.answer(&Verdict::UnknownUser);
+        self.dialogue.decide_on(&Verdict::UnknownUser);
     }
 
     /// 4yz or 5yz: no. [`Rejection::bad_credentials`] and
@@ -64,8 +83,11 @@ impl Authenticate<'_> {
     }
 
     /// Any of these.
-    pub fn answer(self, verdict: &Verdict) {
-        self.dialogue.decide_on(verdict, None);
+    pub fn answer(self, answer: Result<Verdict, Rejection>) {
+        match answer {
+            Ok(verdict) => self.dialogue.decide_on(&verdict),
+            Err(rejection) => self.reject(&rejection),
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
 pub struct Authentication {
     mechanisms: Vec<ServerMechanism>,
     pub(super) required: bool,
-    passwords_in_clear: bool,
+    secrets_in_clear: bool,
     pub(super) max_attempts: usize,
     pub(super) legacy_list: bool,
     pub(super) decoy: Option<(Secret, u32)>,
@@ -56,7 +56,7 @@ impl Authentication {
         Self {
             mechanisms: Self::DEFAULT_MECHANISMS.to_vec(),
             required: false,
-            passwords_in_clear: false,
+            secrets_in_clear: false,
             max_attempts: Self::MIN_MAX_ATTEMPTS,
             legacy_list: false,
             decoy: None,
@@ -85,8 +85,8 @@ impl Authentication {
     /// by default, which RFC 4954 section 4 wants: such mechanisms are then not
     /// listed, and an attempt gets 538 5.7.11, whatever it has in it.
     #[must_use]
-    pub fn passwords_in_clear(mut self, allow: bool) -> Self {
-        self.passwords_in_clear = allow;
+    pub fn secrets_in_clear(mut self, allow: bool) -> Self {
+        self.secrets_in_clear = allow;
         self
     }
 
@@ -126,7 +126,7 @@ impl Authentication {
         self.mechanisms.contains(&mechanism)
             && mechanism.exposes_credentials()
             && tls.is_none()
-            && !self.passwords_in_clear
+            && !self.secrets_in_clear
     }
 
     /// What is listed on this connection.

@@ -131,7 +131,7 @@ mod tests {
             mechanisms(own(), Some(plain.clone()), false),
             ["AUTH PLAIN LOGIN"]
         );
-        let clear = own().passwords_in_clear(true);
+        let clear = own().secrets_in_clear(true);
         assert_eq!(mechanisms(clear, None, false), ["AUTH PLAIN LOGIN"]);
         let all = || own().mechanisms(ServerMechanism::ALL);
         assert_eq!(

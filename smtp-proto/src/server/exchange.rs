@@ -208,13 +208,13 @@ impl Dialogue {
     }
 
     /// The application has answered, and perhaps said who it is.
-    pub(super) fn decide_on(&mut self, verdict: &Verdict, name: Option<&str>) {
+    pub(super) fn decide_on(&mut self, verdict: &Verdict) {
         self.answered = true;
         let Some(progress) = self.progress.as_mut() else {
             return;
         };
-        if let (Some(identity), Some(name)) = (progress.identity.as_mut(), name) {
-            identity.authentication = name.into();
+        if let (Some(identity), Verdict::AcceptAs(name)) = (&mut progress.identity, verdict) {
+            identity.authentication.clone_from(name);
         }
         let step = progress.exchange.answer(verdict);
         self.take_step(step);
@@ -225,7 +225,7 @@ impl Dialogue {
         if let Some(progress) = self.progress.as_mut() {
             progress.rejection = Some(rejection.clone());
         }
-        self.decide_on(&Verdict::Refuse, None);
+        self.decide_on(&Verdict::Refuse);
     }
 
     /// The claim that the application is asked about.

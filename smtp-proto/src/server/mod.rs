@@ -61,6 +61,10 @@
 //! before it, and reports with [`Session::handle_tls_established`] or
 //! [`Session::handle_tls_failed`]. [`Session::poll_timeout`] says how long it may
 //! take.
+//!
+//! With [`Config::authentication`] the application is asked who clients are
+//! ([`Event::Authenticate`]), and the driver gives each session a seed first
+//! ([`Session::set_seed`]).
 
 mod authenticate;
 mod authentication;

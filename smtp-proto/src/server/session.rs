@@ -180,6 +180,9 @@ impl Session {
     /// The handshake that [`Event::StartTls`] asked for has succeeded. What is
     /// said from now on goes through TLS. Nothing that was said before it counts
     /// any more (RFC 3207 section 4.2).
+    ///
+    /// Without that event it is [`Error::UnexpectedHandshake`]; after the end of
+    /// the session, nothing.
     pub fn handle_tls_established(&mut self, tls: TlsInfo, now: Instant) {
         if self.expects_handshake() {
             self.dialogue.secure(tls);

@@ -190,14 +190,14 @@ fn authenticate(question: Authenticate<'_>) -> String {
     let may_act = claim.authorization_identity().is_none_or(|to| to == name);
     match name.as_str() {
         "" => question.accept_as("certified"),
-        "later" => question.answer(&Verdict::Unavailable),
+        "later" => question.answer(Ok(Verdict::Unavailable)),
         "locked" => question.reject(&rejection(534, "5.7.9", "change your password first")),
         "changed" => question.reject(&rejection(432, "4.7.12", "a password transition is needed")),
         "away" => question.reject(&Rejection::service_not_available()),
         _ if !may_act => question.reject(&Rejection::bad_credentials()),
         "alice" => match token(question.claim()) {
             Some(true) => question.accept(),
-            Some(false) => question.answer(&Verdict::Refuse),
+            Some(false) => question.answer(Ok(Verdict::Refuse)),
             None => question.check(&Credential::password("wonderland")),
         },
         _ => question.unknown_user(),

@@ -240,7 +240,9 @@ impl Half for Server {
         };
         match verdict {
             Verdict::Unavailable => return Err(Failure::Temporary),
-            Verdict::Accept | Verdict::Refuse => return Err(Failure::Credentials),
+            Verdict::Accept | Verdict::AcceptAs(_) | Verdict::Refuse => {
+                return Err(Failure::Credentials);
+            }
             Verdict::Check(_) | Verdict::UnknownUser => {}
         }
         let (keys, exists) = self.keys(&claim.authentication, verdict, decoy);
