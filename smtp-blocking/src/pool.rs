@@ -120,10 +120,12 @@ impl Pool {
 
     /// Waits for the right to use one connection.
     fn place(&self) -> Result<Place<'_>, Error> {
-        let until = Instant::now() + self.policy.waiting_time();
+        let until = Instant::now().checked_add(self.policy.waiting_time());
         let mut stock = self.lock();
         while !stock.admit() {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.map_or(Duration::MAX, |until| {
+                until.saturating_duration_since(Instant::now())
+            });
             if left.is_zero() {
                 return Err(Error::PoolExhausted);
             }
