@@ -274,11 +274,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.session.quit()?;
         self.wait_for(|event| matches!(event, Event::Closed).then_some(()))
             .await?;
-        poll_fn(|context| {
-            self.transport.farewell(&mut self.session, context);
-            Poll::Ready(())
-        })
-        .await;
+        self.transport.close().await;
         Ok(())
     }
 

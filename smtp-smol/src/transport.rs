@@ -198,13 +198,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             return;
         }
         let closed = async {
-            let channel = &mut self.channel;
-            if poll_fn(|context| Pin::new(&mut *channel).poll_close(context))
-                .await
-                .is_err()
-            {
+            if self.shut_down().await.is_err() {
                 return;
             }
+            let channel = &mut self.channel;
             loop {
                 let read = poll_fn(|context| {
                     let mut buffer = [0; READ_LEN];
@@ -217,11 +214,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
                 }
             }
         };
-        let too_long = async {
-            Timer::after(LINGER).await;
-        };
-        // The timer first: a peer that does not stop sending is cut off, too.
-        future::or(too_long, closed).await;
+        bounded(closed).await;
+    }
+
+    /// Announces the end, if the peer listens.
+    pub(crate) async fn close(&mut self) {
+        bounded(async {
+            let _ = self.shut_down().await;
+        })
+        .await;
+    }
+
+    async fn shut_down(&mut self) -> io::Result<()> {
+        poll_fn(|context| Pin::new(&mut self.channel).poll_close(context)).await
     }
 
     /// Writes, or sends what the stream has in a buffer. Ready if the session
@@ -316,6 +321,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             }
         }
     }
+}
+
+/// Waits, but not for long.
+async fn bounded(work: impl Future<Output = ()>) {
+    let too_long = async {
+        Timer::after(LINGER).await;
+    };
+    // The timer first: a peer that does not stop sending is cut off, too.
+    future::or(too_long, work).await;
 }
 
 /// What nobody can guess, for a session. `None` on a system that has no such
