@@ -83,7 +83,7 @@ async fn send(options: &Options, source: Source) -> ExitCode {
 async fn open(options: &Options) -> Result<Connection, Box<dyn std::error::Error>> {
     let timeout = options.timeout.unwrap_or(CONNECT_TIMEOUT);
     let stream = connect(&options.host, options.port, timeout).await?;
-    let config = options.config(stream.get_ref().local_addr()?.ip())?;
+    let config = options.config(stream.local_addr()?.ip())?;
     Ok(if options.quiet {
         Connection::open(stream, config).await?
     } else {
