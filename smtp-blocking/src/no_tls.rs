@@ -6,11 +6,11 @@ use smtp_proto::{TlsFailure, TlsInfo};
 
 /// What a client has for TLS.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ClientSide;
+pub(crate) struct ClientSide {}
 
 /// What a server has for TLS.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ServerSide;
+pub(crate) struct ServerSide {}
 
 impl ClientSide {
     pub(crate) fn start(&self, _host: &str) -> Result<Tls, TlsFailure> {
