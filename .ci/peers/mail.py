@@ -1,26 +1,41 @@
 """What the checks in `run` need beyond shell: messages, a look into Maildirs, Python's SMTP client.
 
-mail.py free-port
-    Prints a TCP port of 127.0.0.1 that is free now.
+mail.py free-ports COUNT
+    Prints TCP ports of 127.0.0.1 that are free now.
 mail.py write ID SIZE FILE
     Writes a message with LF line ends and all that is hard to carry, at least SIZE octets long.
 mail.py stored FILE SENDER COPIES MAILDIR [crlf]
     Waits until MAILDIR/new holds COPIES messages with the Message-ID of FILE, then compares each,
     octet by octet, with FILE (its line ends turned to CRLF when so told).
-mail.py smtplib PORT FILE
+mail.py token MAILBOX KEY-FILE
+    Prints a JSON Web Token for MAILBOX, good for an hour, signed with the base64 key in KEY-FILE.
+mail.py smtplib PORT FILE [starttls|implicit CA USER PASSWORD]
     Sends FILE from bob to alice@example.test.
+mail.py inject PORT CA
+    Sends commands behind STARTTLS, in clear. Fails if any of them counts inside TLS.
+mail.py after-ehlo PORT COMMAND...
+    Runs COMMAND, with PORT in it replaced by that of a relay to the server at PORT. The relay has said
+    EHLO before COMMAND comes to speak.
+mail.py inject-replies PORT CERTIFICATE KEY
+    Listens, and prints READY. To STARTTLS it adds replies in clear, then says yes to everything.
 mail.py burst PORT PID MAILDIR ROUND
     Kills process PID, the receiver at PORT, in the middle of a burst of messages. Fails unless every
     message acknowledged before, in this round or an earlier one, is in MAILDIR/new, and every message
     in there is complete. The acknowledged ones are noted in the file MAILDIR.acknowledged.
 """
 
+import base64
+import contextlib
+import hmac
+import json
 import os
 import random
 import re
 import signal
 import smtplib
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -81,14 +96,14 @@ def ident_of(content):
     return found.group(1).decode() if found else None
 
 
-TRACE = rb"(?:(?:Return-Path|X-Original-To|Delivered-To|Received):[^\n]*\n(?:[ \t][^\n]*\n)*)*"
+TRACE = rb"(?i:(?:Return-Path|X-Original-To|Delivered-To|Received):[^\n]*\n(?:[ \t][^\n]*\n)*)*"
 
 
 def problem(stored, expected, sender):
     """What is wrong with a stored file, or None."""
     trace = re.match(TRACE, stored).group()
     content = stored[len(trace):]
-    if not trace.startswith(f"Return-Path: <{sender}>".encode()):
+    if not trace.lower().startswith(f"return-path: <{sender}>".lower().encode()):
         return f"no Return-Path: <{sender}> at the start: {trace[:100]!r}"
     if not re.search(rb"^Received:", trace, re.MULTILINE):
         return f"no Received: in front: {trace!r}"
@@ -129,9 +144,115 @@ def connect(port):
     return smtplib.SMTP("127.0.0.1", int(port), local_hostname="client.example.test", timeout=20)
 
 
-def send_with_smtplib(port, file):
-    with connect(port) as client:
+def open_session(port, tls, ca):
+    if tls is None:
+        return connect(port)
+    context = ssl.create_default_context(cafile=ca)
+    if tls == "implicit":
+        return smtplib.SMTP_SSL(
+            "127.0.0.1", int(port), local_hostname="client.example.test", timeout=20, context=context
+        )
+    client = connect(port)
+    client.starttls(context=context)
+    return client
+
+
+def send_with_smtplib(port, file, tls=None, ca=None, user=None, password=None):
+    with open_session(port, tls, ca) as client:
+        if user is not None:
+            client.login(user, password)
         client.sendmail(SENDER, [RECIPIENT], with_crlf(Path(file).read_bytes()), ["BODY=8BITMIME"])
+
+
+def inject(port, ca):
+    with connect(port) as client:
+        client.ehlo()
+        client.sock.sendall(b"STARTTLS\r\nNOOP\r\nEHLO client.example.test\r\n")
+        code, text = client.getreply()
+        if code != 220:
+            print(f"not even TLS: {code} {text!r}")
+            return
+        try:
+            client.sock = ssl.create_default_context(cafile=ca).wrap_socket(
+                client.sock, server_hostname="127.0.0.1"
+            )
+        except OSError as error:
+            print(f"not even TLS: {error}")
+            return
+        client.file = None
+        client.sock.settimeout(2)
+        try:
+            octets = client.sock.recv(1000)
+        except TimeoutError:
+            octets = None
+        except OSError:
+            octets = b""
+        if octets == b"":
+            print("the connection is closed")
+            return
+        if octets:
+            sys.exit(f"answered inside TLS: {octets!r}")
+        code, text = client.docmd("MAIL FROM:<bob@example.test>")
+        if code != 503 and code != 530:
+            sys.exit(f"MAIL without EHLO inside TLS: {code} {text!r}")
+
+
+def after_ehlo(port, *command):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        relay_port = str(listener.getsockname()[1])
+        process = subprocess.Popen([word.replace("PORT", relay_port) for word in command])
+        client, _ = listener.accept()
+    server = socket.create_connection(("127.0.0.1", int(port)), timeout=20)
+    with client, server:
+        replies = server.makefile("rb", buffering=0)
+        greeting = replies.readline()
+        server.sendall(b"EHLO client.example.test\r\n")
+        while not replies.readline().startswith(b"250 "):
+            pass
+        client.sendall(greeting)
+        back = threading.Thread(target=pass_on, args=[server, client], daemon=True)
+        back.start()
+        pass_on(client, server)
+        back.join(timeout=20)
+        sys.exit(process.wait(timeout=20))
+
+
+def pass_on(source, target):
+    with contextlib.suppress(OSError):
+        while octets := source.recv(4096):
+            target.sendall(octets)
+        target.shutdown(socket.SHUT_WR)
+
+
+def inject_replies(port, certificate, key):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", int(port))) as listener:
+        print("READY", flush=True)
+        while True:
+            connection, _ = listener.accept()
+            try:
+                say_yes(connection, context)
+            except OSError as error:
+                print(error, flush=True)
+            finally:
+                connection.close()
+
+
+def say_yes(connection, context):
+    ehlo = b"250-mx.example.test\r\n250 STARTTLS\r\n"
+    replies = {b"EHLO": ehlo, b"DATA": b"354 go on\r\n", b"STARTTLS": b"220 go on\r\n" + ehlo}
+    connection.settimeout(20)
+    connection.sendall(b"220 mx.example.test\r\n")
+    lines = connection.makefile("rb")
+    while line := lines.readline():
+        print(line, flush=True)
+        verb = line.split()[0].upper() if line.strip() else b""
+        connection.sendall(replies.get(verb, b"250 yes\r\n"))
+        if verb == b"STARTTLS":
+            connection = context.wrap_socket(connection, server_side=True)
+            lines = connection.makefile("rb")
 
 
 def burst_message(ident):
@@ -219,15 +340,32 @@ def burst(port, pid, maildir, round_number):
         sys.exit(f"stored more than once: {doubled}")
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        print(listener.getsockname()[1])
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(int(count))]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        print(*[listener.getsockname()[1] for listener in listeners])
+
+
+def token(mailbox, key_file):
+    key = base64.b64decode(Path(key_file).read_text())
+
+    def encoded(octets):
+        return base64.urlsafe_b64encode(octets).rstrip(b"=")
+
+    now = int(time.time())
+    header = {"alg": "HS256", "typ": "JWT"}
+    claims = {"sub": mailbox, "email": mailbox, "iat": now - 60, "nbf": now - 60, "exp": now + 3600}
+    signed = b".".join(encoded(json.dumps(part).encode()) for part in (header, claims))
+    print((signed + b"." + encoded(hmac.digest(key, signed, "sha256"))).decode())
 
 
 def main(command, *arguments):
-    if command == "free-port":
-        free_port()
+    if command == "free-ports":
+        free_ports(*arguments)
+    elif command == "token":
+        token(*arguments)
     elif command == "write":
         ident, size, file = arguments
         Path(file).write_bytes(message(ident, int(size)))
@@ -235,6 +373,12 @@ def main(command, *arguments):
         stored(*arguments)
     elif command == "smtplib":
         send_with_smtplib(*arguments)
+    elif command == "inject":
+        inject(*arguments)
+    elif command == "after-ehlo":
+        after_ehlo(*arguments)
+    elif command == "inject-replies":
+        inject_replies(*arguments)
     elif command == "burst":
         burst(*arguments)
     else:

@@ -8,6 +8,8 @@
 //! has seen accepted is there after the program, or the machine, was stopped at
 //! any moment.
 
+#[path = "common/accounts.rs"]
+mod accounts;
 #[path = "common/maildir.rs"]
 mod maildir;
 #[path = "common/option.rs"]
@@ -30,10 +32,13 @@ use std::{
 
 use smtp_blocking::{Server, Service};
 use smtp_proto::{
-    server::{Data, Discarded, Message, Rcpt, Rejection},
+    TlsFailure,
+    sasl::Verdict,
+    server::{Authenticate, Data, Discarded, Message, Rcpt, Rejection},
     types::Domain,
 };
 
+use accounts::Accounts;
 use maildir::{Delivery, Maildir};
 use policy::{check, no_room, trace};
 use receive_options::{Options, prepare};
@@ -59,13 +64,18 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
         .map_err(|error| about(&options.maildir.display(), error))?;
     let maildir = Arc::new(maildir);
     let config = options.config()?;
-    let server = Server::bind(options.listen)
+    let mut server = Server::bind(options.listen)
         .map_err(|error| about(&options.listen, error))?
         .max_connections(options.max_connections);
+    if let Some(tls) = options.tls {
+        server = server.tls(tls);
+    }
     say(format_args!("listening on {}", server.local_addr()?));
     let domains: Arc<[Domain]> = options.domains.into();
+    let accounts = Arc::new(options.accounts);
     server.run(&config, |peer| Receiver {
         peer: peer.ip(),
+        accounts: Arc::clone(&accounts),
         domains: Arc::clone(&domains),
         maildir: Arc::clone(&maildir),
         delivery: None,
@@ -76,6 +86,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
 /// What decides for one connection.
 struct Receiver {
     peer: IpAddr,
+    accounts: Arc<Accounts>,
     domains: Arc<[Domain]>,
     maildir: Arc<Maildir>,
     /// The message that is coming in.
@@ -83,6 +94,14 @@ struct Receiver {
 }
 
 impl Service for Receiver {
+    fn not_secured(&mut self, why: &TlsFailure) {
+        note(format_args!("receive: {}: no TLS: {why}", self.peer));
+    }
+
+    fn authenticate(&mut self, question: &Authenticate<'_>) -> Result<Verdict, Rejection> {
+        Ok(self.accounts.judge(question.claim()))
+    }
+
     fn rcpt(&mut self, rcpt: &Rcpt<'_>) -> Result<(), Rejection> {
         check(rcpt, &self.domains)
     }

@@ -10,6 +10,8 @@ mod option;
 mod report;
 #[path = "common/sample.rs"]
 mod sample;
+#[path = "common/security.rs"]
+mod security;
 #[path = "common/send_options.rs"]
 mod send_options;
 #[path = "common/source.rs"]
@@ -25,7 +27,7 @@ use std::{
     thread,
 };
 
-use smtp_blocking::{CONNECT_TIMEOUT, Connection, Error, Server, Service, connect};
+use smtp_blocking::{CONNECT_TIMEOUT, Connection, Connector, Error, Server, Service, connect};
 use smtp_proto::{
     client::{self, Fate, Outcome, Transaction},
     server::{self, Data, Message, Rcpt, Rejection},
@@ -56,7 +58,10 @@ fn main() -> ExitCode {
 fn send(options: &Options, source: Source) -> ExitCode {
     let mut connection = match open(options) {
         Ok(connection) => connection,
-        Err(error) => return nothing_sent(&options.to, &error, 5),
+        Err(error) => {
+            note(format_args!("send: {error}"));
+            return nothing_sent(&options.to, &error, 5);
+        }
     };
     match transfer(&mut connection, options, source) {
         Ok(outcome) => {
@@ -79,10 +84,22 @@ fn open(options: &Options) -> Result<Connection, Box<dyn std::error::Error>> {
     let timeout = options.timeout.unwrap_or(CONNECT_TIMEOUT);
     let stream = connect(&options.host, options.port, timeout)?;
     let config = options.config(stream.local_addr()?.ip())?;
-    Ok(if options.quiet {
-        Connection::open(stream, config)?
-    } else {
-        Connection::open_with_transcript(stream, config, |entry| note(entry))?
+    let connector = |config| {
+        let mut connector = Connector::new(config).timeout(timeout);
+        if let Some(tls) = &options.tls {
+            connector = connector.tls(tls.clone());
+        }
+        if !options.quiet {
+            connector = connector.transcript(|| |entry| note(entry));
+        }
+        connector
+    };
+    let opened = connector(config.clone()).open(stream, &options.host);
+    // TLS that is better than nothing may be no good.
+    let error = opened.as_ref().err().and_then(Error::session);
+    Ok(match error.and_then(|error| config.after(error)) {
+        Some(config) => connector(config).connect(&options.host, options.port)?,
+        None => opened?,
     })
 }
 

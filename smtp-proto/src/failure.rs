@@ -45,6 +45,12 @@ pub enum TlsFailure {
 }
 
 impl TlsFailure {
+    /// What a driver says that was built without TLS.
+    #[must_use]
+    pub fn not_built_in() -> Self {
+        Self::Configuration("this program was built without TLS".into())
+    }
+
     /// Whether the certificate of the other side is at fault.
     #[must_use]
     pub fn is_of_the_certificate(&self) -> bool {
@@ -78,7 +84,7 @@ impl fmt::Display for TlsFailure {
                 f.write_str("the certificate is not valid yet, or the clock here is wrong")
             }
             Self::UnknownIssuer => {
-                f.write_str("the certificate was issued by somebody who is not trusted here")
+                f.write_str("the issuer of the certificate is unknown, or not trusted here")
             }
             Self::Certificate(problem) => write!(f, "the certificate cannot be used: {problem}"),
             Self::PeerClosed => {

@@ -2,6 +2,11 @@
 //! mechanism. What stands for TLS here is only that both are told of it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::{
+    fmt::Write,
+    sync::{Arc, Mutex},
+};
+
 use smtp_proto::{
     Instant, TlsInfo, TlsPolicy,
     client::{self, ErrorKind, Transaction},
@@ -21,6 +26,11 @@ struct Pair {
     stored: Credential,
     /// What went in both directions.
     line: Vec<u8>,
+    /// What the client sent.
+    said: Vec<u8>,
+    /// Everything that could be printed: the transcripts of both sides, their
+    /// events, and the sessions themselves.
+    shown: Arc<Mutex<String>>,
     waiting: (bool, bool),
     accepted: usize,
     error: Option<client::Error>,
@@ -48,6 +58,7 @@ impl Pair {
         let server = server::Config::new("mx.example.net".parse().unwrap()).unwrap();
         let server = server.tls(policy).authentication(own.required(true));
         let now = Instant::ORIGIN;
+        let shown = Arc::new(Mutex::new(format!("{client:?}\n{server:?}\n")));
         let mut pair = Self {
             client: client::Session::new(client, now),
             server: server::Session::new(server, now),
@@ -55,11 +66,21 @@ impl Pair {
             tls: tls(),
             stored: Credential::password("wonderland"),
             line: Vec::new(),
+            said: Vec::new(),
+            shown,
             waiting: (false, false),
             accepted: 0,
             error: None,
             closed: false,
         };
+        let sink = Arc::clone(&pair.shown);
+        pair.client.set_transcript(move |entry| {
+            writeln!(sink.lock().unwrap(), "{entry} {entry:?}").unwrap();
+        });
+        let sink = Arc::clone(&pair.shown);
+        pair.server.set_transcript(move |entry| {
+            writeln!(sink.lock().unwrap(), "{entry} {entry:?}").unwrap();
+        });
         pair.client.set_seed([1; 32]);
         pair.server.set_seed([2; 32]);
         let alice: Mailbox = "alice@example.org".parse().unwrap();
@@ -87,6 +108,7 @@ impl Pair {
                 let octets: Vec<u8> = out.slices().flatten().take(self.step).copied().collect();
                 self.client.handle_transmitted(octets.len(), now);
                 self.server.handle_input(&octets, now);
+                self.said.extend(&octets);
                 self.line.extend(octets);
                 moved = true;
             }
@@ -104,9 +126,16 @@ impl Pair {
         }
     }
 
+    fn show(&self, what: impl std::fmt::Debug) {
+        writeln!(self.shown.lock().unwrap(), "{what:?}").unwrap();
+    }
+
     fn client_events(&mut self) {
+        self.show((&self.client, &self.server, self.client.poll_transmit()));
         loop {
-            match self.client.poll_event() {
+            let polled = self.client.poll_event();
+            self.show(&polled);
+            match polled {
                 Ok(None) => return,
                 Ok(Some(client::Event::StartTls)) => self.waiting.0 = true,
                 Ok(Some(client::Event::Closed)) => self.closed = true,
@@ -121,6 +150,7 @@ impl Pair {
 
     fn server_events(&mut self) {
         while let Some(event) = self.server.poll_event().unwrap() {
+            writeln!(self.shown.lock().unwrap(), "{event:?}").unwrap();
             match event {
                 server::Event::StartTls => self.waiting.1 = true,
                 server::Event::Hello(hello) => hello.accept(),
@@ -136,7 +166,7 @@ impl Pair {
                         _ if is_alice => Verdict::Check(self.stored.clone()),
                         _ => Verdict::UnknownUser,
                     };
-                    question.answer(&verdict);
+                    question.answer(Ok(verdict));
                 }
                 server::Event::Mail(mail) => {
                     assert!(mail.authenticated().is_some());
@@ -302,20 +332,40 @@ fn s_155_a_store_of_keys_and_one_salt_for_a_name_that_nobody_has() {
     assert_ne!(salt("somebody", 1), of_nobody);
 }
 
+/// A password by itself, and each response as it went over the line: with those
+/// of CRAM-MD5 and SCRAM a guess of the password could be tried.
 #[test]
-fn an_identity_shows_no_secret() {
-    let right = credentials(ServerMechanism::Plain, "alice", "wonderland");
-    let mut pair = Pair::new(TlsPolicy::Required, right, &[ServerMechanism::Plain]);
-    pair.run();
-    let shown = format!(
-        "{:?} {:?} {:?}",
-        pair.server,
-        pair.client,
-        pair.server.authenticated()
-    );
-    assert!(!shown.contains("wonderland"), "{shown}");
-    assert_eq!(
-        pair.server.authenticated().map(Identity::authorization),
-        Some("alice")
-    );
+fn c_220_c_313_s_159_no_secret_is_ever_shown() {
+    for mechanism in mechanisms().filter(|mechanism| *mechanism != ServerMechanism::External) {
+        for secret in ["wonderland", "looking-glass"] {
+            let credentials = credentials(mechanism, "alice", secret);
+            let mut pair = Pair::new(TlsPolicy::Required, credentials, &[mechanism]);
+            pair.run();
+            assert_eq!(pair.accepted == 1, secret == "wonderland");
+            let identity = pair.server.authenticated().map(Identity::authorization);
+            assert_eq!(identity.is_some(), secret == "wonderland");
+            pair.show((
+                identity,
+                &pair.error,
+                pair.error.as_ref().map(ToString::to_string),
+            ));
+
+            let said = String::from_utf8(pair.said.clone()).unwrap();
+            let exchange = said.split_once("AUTH ").unwrap().1;
+            let exchange = exchange.split("MAIL").next().unwrap();
+            let responses = exchange.split(['\r', '\n', ' ']);
+            let mut needles: Vec<&str> = responses
+                .filter(|word| word.len() > 4 && *word != mechanism.name() && *word != "QUIT")
+                .collect();
+            assert!(!needles.is_empty(), "{mechanism}");
+            needles.push(secret);
+            needles.push("wonderland");
+            let shown = pair.shown.lock().unwrap();
+            for needle in needles {
+                assert!(!shown.contains(needle), "{mechanism}: {needle} in {shown}");
+            }
+            // It was worth looking at.
+            assert!(shown.contains("C: AUTH ") && shown.contains("***"));
+        }
+    }
 }

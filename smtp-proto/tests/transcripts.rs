@@ -280,6 +280,9 @@ fn m_29_every_dialogue_whole_in_octets_and_cut_in_two_everywhere() {
             continue;
         }
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if name.contains("cram") && cfg!(not(feature = "digest")) {
+            continue;
+        }
         let script = parse(&fs::read_to_string(&path).unwrap());
         let length: usize = script.steps.iter().map(|step| step.server.len()).sum();
         replay(&name, &script, |_, _| Vec::new(), usize::MAX);

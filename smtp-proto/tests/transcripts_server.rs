@@ -127,7 +127,7 @@ fn replay(script: &Script, cut: Cut) -> (String, String) {
                             Proof::Password(_) if is_alice => {
                                 question.check(&Credential::password("wonderland"));
                             }
-                            Proof::Token(_) => question.answer(&Verdict::Refuse),
+                            Proof::Token(_) => question.answer(Ok(Verdict::Refuse)),
                             _ => question.unknown_user(),
                         }
                     }

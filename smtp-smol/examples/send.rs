@@ -11,6 +11,8 @@ mod option;
 mod report;
 #[path = "../../smtp-blocking/examples/common/sample.rs"]
 mod sample;
+#[path = "../../smtp-blocking/examples/common/security.rs"]
+mod security;
 #[path = "../../smtp-blocking/examples/common/send_options.rs"]
 mod send_options;
 #[path = "../../smtp-blocking/examples/common/source.rs"]
@@ -81,6 +83,9 @@ async fn send(options: &Options, source: Source) -> ExitCode {
 }
 
 async fn open(options: &Options) -> Result<Connection, Box<dyn std::error::Error>> {
+    if options.tls.is_some() {
+        return Err("TLS is not here yet".into());
+    }
     let timeout = options.timeout.unwrap_or(CONNECT_TIMEOUT);
     let stream = connect(&options.host, options.port, timeout).await?;
     let config = options.config(stream.local_addr()?.ip())?;

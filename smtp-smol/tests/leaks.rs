@@ -2,12 +2,11 @@
 //! those of a process.
 #![cfg(target_os = "linux")]
 #![allow(
-    unexpected_cfgs,
     clippy::drop_non_drop,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that fails may panic; and there is no TLS here yet"
+    reason = "a test that fails may panic"
 )]
 
 mod adapter;

@@ -1,12 +1,11 @@
 //! What an adapter has to do, in tests that the adapters share.
 
 #![allow(
-    unexpected_cfgs,
     clippy::drop_non_drop,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that fails may panic; and there is no TLS here yet"
+    reason = "a test that fails may panic"
 )]
 
 mod adapter;

@@ -11,10 +11,12 @@ use std::{
 
 use smtp_proto::{
     server::{Config, ConfigError, LoneLineEndings, Timeouts},
+    tls::ServerTls,
     types::{Domain, Host},
 };
 
 use crate::{
+    accounts::{self, Accounts, Security},
     option::{parsed, required},
     terminal::{note, say},
 };
@@ -37,7 +39,7 @@ Usage: receive [--listen ADDRESS:PORT] [--maildir DIRECTORY] [OPTION...]
                             go on                  (default 300)
   --repair-line-endings     take content with lone CR or LF, completed to CRLF,
                             instead of refusing it
-  --help                    print this
+{security}  --help                    print this
 
 Mail to an address whose local part is \"nobody\" is refused, to see how that
 looks. Exit codes: 0 after --help, 2 for wrong usage, 1 for anything else.
@@ -52,6 +54,9 @@ pub(crate) struct Options {
     pub(crate) max_connections: usize,
     pub(crate) timeouts: Timeouts,
     pub(crate) lone_line_endings: LoneLineEndings,
+    pub(crate) tls: Option<ServerTls>,
+    pub(crate) accounts: Accounts,
+    security: Security,
 }
 
 impl Options {
@@ -68,6 +73,9 @@ impl Options {
             max_connections: DEFAULT_MAX_CONNECTIONS,
             timeouts: Timeouts::default(),
             lone_line_endings: LoneLineEndings::Refuse,
+            tls: None,
+            accounts: Accounts::default(),
+            security: Security::default(),
         };
         while let Some(argument) = arguments.next() {
             let option = argument.to_str().unwrap_or_default();
@@ -89,19 +97,27 @@ impl Options {
                     options.timeouts.output = timeout;
                 }
                 "--repair-line-endings" => options.lone_line_endings = LoneLineEndings::Repair,
+                _ if options.security.take(option, &mut value)? => {}
                 _ => return Err(format!("unknown option {}", argument.display())),
             }
         }
+        options.tls = options.security.tls()?;
+        options.accounts = options.security.accounts()?;
         Ok(Some(options))
     }
 
     /// What a session is to do.
     pub(crate) fn config(&self) -> Result<Config, ConfigError> {
-        Ok(Config::new(self.name.clone())?
+        let config = Config::new(self.name.clone())?
             .max_message_size(Some(self.max_size))
             .lone_line_endings(self.lone_line_endings)
             .timeouts(self.timeouts)
-            .smtputf8(true))
+            .smtputf8(true)
+            .tls(self.security.policy());
+        Ok(match self.security.authentication() {
+            Some(authentication) => config.authentication(authentication),
+            None => config,
+        })
     }
 }
 
@@ -110,7 +126,7 @@ pub(crate) fn prepare() -> Result<Options, ExitCode> {
     match Options::from_arguments(std::env::args_os().skip(1)) {
         Ok(Some(options)) => Ok(options),
         Ok(None) => {
-            say(HELP.trim_end());
+            say(HELP.trim_end().replace("{security}", accounts::HELP));
             Err(ExitCode::SUCCESS)
         }
         Err(error) => {

@@ -3,12 +3,15 @@
 use std::{ffi::OsString, net::IpAddr, process::ExitCode, time::Duration};
 
 use smtp_proto::{
+    TlsPolicy,
     client::{self, LineEndings, Transaction},
+    tls::ClientTls,
     types::{CommandTextError, ForwardPath, Host, ReversePath},
 };
 
 use crate::{
     option::parsed,
+    security::{self, Security},
     source::Source,
     terminal::{note, say},
 };
@@ -29,7 +32,7 @@ ends may be those of any system.
   --to ADDRESS              a recipient; may be repeated
   --all-or-nothing          send to nobody if any recipient is refused
   --name NAME               what to be called (default: the local address)
-  --timeout SECONDS         the longest wait for any one answer (default: as RFC
+{security}  --timeout SECONDS         the longest wait for any one answer (default: as RFC
                             5321 wants it, from two minutes to ten)
   --quiet                   do not show the dialogue on standard error
   --help                    print this
@@ -37,7 +40,7 @@ ends may be those of any system.
 What became of the message goes to standard output, a line for each recipient.
 Exit codes: 0 accepted for all, 1 for some, 3 for none; 2 wrong usage; 4 in
 doubt: the server may have the message or not; 5 no session with the server, or
-it ended too early.
+it ended too early (TLS and authentication are part of its beginning).
 ";
 
 pub(crate) struct Options {
@@ -48,6 +51,9 @@ pub(crate) struct Options {
     pub(crate) policy: client::RecipientPolicy,
     pub(crate) name: Option<Host>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) tls: Option<ClientTls>,
+    tls_policy: TlsPolicy,
+    authentication: Option<client::Authentication>,
     pub(crate) quiet: bool,
     pub(crate) file: Option<OsString>,
 }
@@ -60,6 +66,7 @@ impl Options {
         let mut to = Vec::new();
         let mut policy = client::RecipientPolicy::Partial;
         let mut quiet = false;
+        let mut security = Security::default();
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let option = argument.to_str().unwrap_or_default();
@@ -76,6 +83,7 @@ impl Options {
                     timeout = Some(Duration::from_secs(seconds));
                 }
                 "--quiet" | "-q" => quiet = true,
+                _ if security.take(option, &mut value)? => {}
                 _ if argument.as_encoded_bytes().starts_with(b"-") && option != "-" => {
                     return Err(format!("unknown option {}", argument.display()));
                 }
@@ -88,6 +96,9 @@ impl Options {
             return Err("--to is missing".into());
         }
         Ok(Some(Self {
+            tls: security.tls()?,
+            tls_policy: security.policy(port),
+            authentication: security.authentication(&host, port)?,
             host,
             port,
             from: from.ok_or("--from is missing")?,
@@ -111,7 +122,11 @@ impl Options {
             .line_endings(LineEndings::Repair)
             // Whether a line is too long is for the server to say here.
             .max_line(None)
-            .long_local_parts(true);
+            .long_local_parts(true)
+            .tls(self.tls_policy);
+        if let Some(authentication) = &self.authentication {
+            config = config.authentication(authentication.clone());
+        }
         if let Some(timeout) = self.timeout {
             config = config.timeouts(client::Timeouts::all(timeout));
         }
@@ -138,7 +153,7 @@ pub(crate) fn prepare(arguments: Vec<OsString>) -> Result<(Options, Source), Exi
     match prepared {
         Ok(Some(prepared)) => Ok(prepared),
         Ok(None) => {
-            say(HELP.trim_end());
+            say(HELP.trim_end().replace("{security}", security::HELP));
             Err(ExitCode::SUCCESS)
         }
         Err(error) => {

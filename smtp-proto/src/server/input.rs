@@ -58,13 +58,20 @@ impl Input {
     }
 
     pub(super) fn clear(&mut self) {
-        self.buffer.clear();
+        self.wipe(self.buffer.len());
         self.lent = 0;
     }
 
     /// Whether the input has ended, though some of it may not be dealt with.
     pub(super) const fn has_ended(&self) -> bool {
         self.ended
+    }
+}
+
+/// Half a response may be among what was not dealt with.
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
