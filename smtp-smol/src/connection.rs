@@ -168,7 +168,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// server takes the recipients in more than one transaction.
     ///
     /// If the future is dropped before the content is complete, nobody gets the
-    /// message, and the session has ended.
+    /// message, and the session has ended. A future that an executor is to move
+    /// between threads needs an `async move` closure, which owns what it uses.
     ///
     /// # Errors
     /// [`Error::HasContent`] if the transaction was given content,
