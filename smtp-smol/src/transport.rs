@@ -32,10 +32,6 @@ const LISTEN_EVERY: usize = 512 * 1024;
 /// their turn: a fast peer must not keep it for itself.
 const STEPS_AT_ONCE: usize = 64;
 
-/// How often a peer is read from, as long as it has something to say, when its
-/// time is over.
-const LATE_READS: usize = 16;
-
 /// What came of a handshake.
 pub(crate) enum Handshake<S> {
     Established(Transport<S>, TlsInfo),
@@ -45,6 +41,9 @@ pub(crate) enum Handshake<S> {
     /// The caller said so. The connection is closed.
     Stopped,
 }
+/// How often a peer is read from, as long as it has something to say, when its
+/// time is over.
+const LATE_READS: usize = 16;
 
 /// A stream, a clock, and a timer.
 ///
@@ -137,25 +136,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         self.poll_time(session, context)
     }
 
-    /// The deadline has passed. What the peer said in time may wait to be read,
-    /// if nobody has polled for long.
-    fn poll_late(
-        &mut self,
-        session: &mut impl Machine,
-        context: &mut Context<'_>,
-        deadline: Instant,
-    ) -> Poll<()> {
-        if self.missed != Some(deadline) {
-            self.missed = Some(deadline);
-            self.late_reads = 0;
-        }
-        self.late_reads += 1;
-        if self.late_reads > LATE_READS || self.poll_read(session, context).is_pending() {
-            session.handle_timeout(self.now());
-        }
-        Poll::Ready(())
-    }
-
     /// Makes the handshake, unless the deadline of the session passes before, or
     /// `stop` is ready.
     pub(crate) async fn shake_hands(
@@ -195,6 +175,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             Handshake::TimedOut
         };
         future::or(made, future::or(stopped, too_late)).await
+    }
+
+    /// The deadline has passed. What the peer said in time may wait to be read,
+    /// if nobody has polled for long.
+    fn poll_late(
+        &mut self,
+        session: &mut impl Machine,
+        context: &mut Context<'_>,
+        deadline: Instant,
+    ) -> Poll<()> {
+        if self.missed != Some(deadline) {
+            self.missed = Some(deadline);
+            self.late_reads = 0;
+        }
+        self.late_reads += 1;
+        if self.late_reads > LATE_READS || self.poll_read(session, context).is_pending() {
+            session.handle_timeout(self.now());
+        }
+        Poll::Ready(())
     }
 
     /// Writes what the session still has to say, if the peer takes it at once.
