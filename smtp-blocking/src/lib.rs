@@ -1,8 +1,9 @@
 //! SMTP over blocking streams, for programs without an async runtime.
 //!
 //! Every decision of the protocol is [`smtp_proto`]'s; this crate moves octets
-//! and tells the time. It depends on nothing else that is not in `std`, but for
-//! the buffers that content is handed over in.
+//! and tells the time. It depends on little else that is not in `std`: the
+//! buffers that content is handed over in, the random numbers of the system, and,
+//! with the feature `tls`, which is on by default, rustls.
 //!
 //! ```no_run
 //! use smtp_blocking::Connection;

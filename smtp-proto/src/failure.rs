@@ -84,7 +84,7 @@ impl fmt::Display for TlsFailure {
                 f.write_str("the certificate is not valid yet, or the clock here is wrong")
             }
             Self::UnknownIssuer => {
-                f.write_str("the certificate was issued by somebody who is not trusted here")
+                f.write_str("the issuer of the certificate is unknown, or not trusted here")
             }
             Self::Certificate(problem) => write!(f, "the certificate cannot be used: {problem}"),
             Self::PeerClosed => {

@@ -75,11 +75,11 @@ impl Pair {
         };
         let sink = Arc::clone(&pair.shown);
         pair.client.set_transcript(move |entry| {
-            writeln!(sink.lock().unwrap(), "{entry} {entry:?}").unwrap()
+            writeln!(sink.lock().unwrap(), "{entry} {entry:?}").unwrap();
         });
         let sink = Arc::clone(&pair.shown);
         pair.server.set_transcript(move |entry| {
-            writeln!(sink.lock().unwrap(), "{entry} {entry:?}").unwrap()
+            writeln!(sink.lock().unwrap(), "{entry} {entry:?}").unwrap();
         });
         pair.client.set_seed([1; 32]);
         pair.server.set_seed([2; 32]);

@@ -4,11 +4,10 @@ use std::{
     fmt,
     future::{pending, poll_fn},
     io,
-    net::TcpStream,
     task::{Context, Poll, Waker, ready},
 };
 
-use async_io::Async;
+use async_net::TcpStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use smtp_proto::{
     Entry, Instant, TlsFailure,
@@ -36,7 +35,7 @@ use crate::{
 /// answered, and neither answer is taken for that to another request. What
 /// cannot go on, since nobody supplies the content any more, ends the session,
 /// and the next request says so.
-pub struct Connection<S = Async<TcpStream>> {
+pub struct Connection<S = TcpStream> {
     pub(crate) session: Session,
     transport: Transport<S>,
 }
@@ -169,7 +168,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// server takes the recipients in more than one transaction.
     ///
     /// If the future is dropped before the content is complete, nobody gets the
-    /// message, and the session has ended.
+    /// message, and the session has ended. A future that an executor is to move
+    /// between threads needs an `async move` closure, which owns what it uses.
     ///
     /// # Errors
     /// [`Error::HasContent`] if the transaction was given content,
