@@ -1,13 +1,17 @@
 //! Connections that are used for more than one message.
 
 use std::{
-    fmt, mem,
+    fmt,
     ops::{Deref, DerefMut},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use smtp_proto::client::{Outcome, PoolPolicy, Reuse, Transaction};
+use smtp_proto::{
+    self as proto,
+    client::{Outcome, PoolPolicy, Reuse, Transaction},
+    driver::Stock,
+};
 
 use crate::{Connection, Connector, Error};
 
@@ -36,20 +40,9 @@ pub struct Pool {
     host: String,
     port: u16,
     policy: PoolPolicy,
-    state: Mutex<State>,
+    stock: Mutex<Stock<Connection>>,
     one_less: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// The one that was used last is at the end.
-    idle: Vec<Idle>,
-    in_use: usize,
-}
-
-struct Idle {
-    connection: Connection,
-    since: Instant,
+    opened: Instant,
 }
 
 impl Pool {
@@ -61,8 +54,9 @@ impl Pool {
             host: host.to_owned(),
             port,
             policy,
-            state: Mutex::default(),
+            stock: Mutex::new(Stock::new(policy)),
             one_less: Condvar::new(),
+            opened: Instant::now(),
         }
     }
 
@@ -95,9 +89,7 @@ impl Pool {
     /// could be made.
     pub fn get(&self) -> Result<Pooled<'_>, Error> {
         let place = self.place()?;
-        while let Some(idle) = self.take() {
-            let time = idle.since.elapsed();
-            let mut connection = idle.connection;
+        while let Some((mut connection, time)) = self.take() {
             connection.look();
             let alive = match self.policy.reuse(connection.session(), time) {
                 Reuse::AtOnce => true,
@@ -116,71 +108,64 @@ impl Pool {
 
     /// Ends all connections that nobody uses.
     pub fn close(&self) {
-        let idle = mem::take(&mut self.lock().idle);
-        for idle in idle {
-            idle.connection.leave();
-        }
+        leave(self.lock().clear());
     }
 
     fn connect<'a>(&self, place: Place<'a>) -> Result<Pooled<'a>, Error> {
+        let left = self.lock().make_room();
+        leave(left);
         let connection = self.connector.connect(&self.host, self.port)?;
         Ok(Pooled::new(place, connection, false))
     }
 
     /// Waits for the right to use one connection.
     fn place(&self) -> Result<Place<'_>, Error> {
-        let until = Instant::now() + self.policy.waiting_time();
-        let mut state = self.lock();
-        while state.in_use >= self.policy.connections() {
-            let left = until.saturating_duration_since(Instant::now());
+        let until = Instant::now().checked_add(self.policy.waiting_time());
+        let mut stock = self.lock();
+        while !stock.admit() {
+            let left = until.map_or(Duration::MAX, |until| {
+                until.saturating_duration_since(Instant::now())
+            });
             if left.is_zero() {
                 return Err(Error::PoolExhausted);
             }
-            let waited = self.one_less.wait_timeout(state, left);
-            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            let waited = self.one_less.wait_timeout(stock, left);
+            (stock, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        state.in_use += 1;
         Ok(Place { pool: self })
     }
 
-    fn take(&self) -> Option<Idle> {
-        self.lock().idle.pop()
+    fn take(&self) -> Option<(Connection, Duration)> {
+        self.lock().take(self.now())
     }
 
-    /// Keeps a connection, and drops those that were kept for too long.
     fn keep(&self, connection: Connection) {
-        let mut old = Vec::new();
-        let mut state = self.lock();
-        let too_long = |idle: &Idle| idle.since.elapsed() >= self.policy.idle_time();
-        while let Some(index) = state.idle.iter().position(too_long) {
-            old.push(state.idle.remove(index));
-        }
-        if state.idle.len() < self.policy.connections() {
-            let since = Instant::now();
-            state.idle.push(Idle { connection, since });
-        } else {
-            connection.leave();
-        }
-        drop(state);
-        for idle in old {
-            idle.connection.leave();
-        }
+        let left = self.lock().keep(connection, self.now());
+        leave(left);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn now(&self) -> proto::Instant {
+        proto::Instant::from_origin(self.opened.elapsed())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stock<Connection>> {
+        self.stock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.lock();
         f.debug_struct("Pool")
             .field("host", &self.host)
             .field("port", &self.port)
-            .field("idle", &state.idle.len())
-            .field("in_use", &state.in_use)
+            .field("stock", &self.lock())
             .finish_non_exhaustive()
+    }
+}
+
+fn leave(connections: impl IntoIterator<Item = Connection>) {
+    for connection in connections {
+        connection.leave();
     }
 }
 
@@ -191,7 +176,7 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.pool.lock().in_use -= 1;
+        self.pool.lock().give_back();
         self.pool.one_less.notify_one();
     }
 }

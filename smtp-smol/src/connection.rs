@@ -4,14 +4,14 @@ use std::{
     fmt,
     future::{pending, poll_fn},
     io,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use async_net::TcpStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use smtp_proto::{
     Entry, Instant, TlsFailure,
-    client::{CommandError, Config, Event, Outcome, RequestId, Session, Transaction},
+    client::{CommandError, Config, Event, Outcome, Phase, RequestId, Session, Transaction},
     driver::Error,
     types::{Argument, Capabilities, RawCommand, Reply},
 };
@@ -298,6 +298,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     #[must_use]
     pub fn stream(&self) -> &S {
         self.transport.stream()
+    }
+
+    /// Reads what has come, without waiting for more. An error is there to be
+    /// seen in the session.
+    pub(crate) fn look(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        self.transport.look(&mut self.session, &mut context);
+        while let Ok(Some(event)) = self.session.poll_event() {
+            self.not_taken(&event);
+        }
+    }
+
+    /// Says QUIT, if the server takes it at once, and closes the connection.
+    pub(crate) fn leave(mut self) {
+        if self.session.phase() == Phase::Content {
+            // Nobody waits for this message any more: it does not go on.
+            return;
+        }
+        // It is an error if the session has ended, and none here.
+        let _ = self.session.quit();
+        let mut context = Context::from_waker(Waker::noop());
+        self.transport.farewell(&mut self.session, &mut context);
     }
 
     async fn request(

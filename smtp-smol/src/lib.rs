@@ -37,6 +37,7 @@ mod connection;
 mod connector;
 mod content;
 mod message;
+mod pool;
 mod server;
 mod service;
 #[cfg(feature = "tls")]
@@ -51,6 +52,7 @@ pub use connection::Connection;
 pub use connector::Connector;
 pub use content::ContentWriter;
 pub use message::Message;
+pub use pool::{Pool, Pooled};
 pub use server::{Server, Shutdown};
 #[cfg(feature = "tls")]
 pub use service::serve_with_tls;

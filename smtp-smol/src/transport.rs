@@ -136,6 +136,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         self.poll_time(session, context)
     }
 
+    /// Reads what has come.
+    pub(crate) fn look(&mut self, session: &mut impl Machine, context: &mut Context<'_>) {
+        let _ = self.poll_read(session, context);
+    }
+
     /// Makes the handshake, unless the deadline of the session passes before, or
     /// `stop` is ready.
     pub(crate) async fn shake_hands(

@@ -10,6 +10,7 @@ mod connect;
 mod error;
 #[cfg(feature = "std")]
 mod io;
+mod stock;
 
 #[cfg(feature = "std")]
 pub use connect::{Addresses, ConnectError};
@@ -17,6 +18,7 @@ pub use connect::{Addresses, ConnectError};
 pub use error::Error;
 #[cfg(feature = "std")]
 pub use io::{SLICES, fill, is_of_the_connection};
+pub use stock::Stock;
 
 use crate::{Instant, Transmit, client, server};
 
