@@ -127,6 +127,17 @@ smtplib_logs_in() { # right|wrong starttls|implicit
         alice@example.test "$password"
 }
 
+# --- our client -------------------------------------------------------------------------------
+
+# It has no other server to bind to the TLS channel by tls-exporter with.
+send_logs_in() { # MECHANISM right|wrong
+    write_message "send-$port-$1-$2"
+    credentials "$1" "$2"
+    outcome "$2" 5 "$send" --server "127.0.0.1:$port" --ca "$certificates/ca.pem" \
+        "${credentials[@]}" --from bob@example.test --to alice@example.test "$file"
+    grep -q "^C: AUTH $1\b" "$work/dialogue"
+}
+
 # --- gsasl ------------------------------------------------------------------------------------
 
 # It logs in, bound to the TLS channel by tls-exporter, and that is all it does. It says STARTTLS before
@@ -186,8 +197,9 @@ receiver= # what to call it
 check_logins_with() { # PROGRAM OPTION MECHANISM...
     local mechanism
     for mechanism in "${@:3}"; do
-        check "$1 -> $receiver, $mechanism" "$1_logs_in" "$mechanism" right "$2"
-        check "$1 -> $receiver, $mechanism, wrong credentials" "$1_logs_in" "$mechanism" wrong "$2"
+        check "${1/#send/our client} -> $receiver, $mechanism" "$1_logs_in" "$mechanism" right "$2"
+        check "${1/#send/our client} -> $receiver, $mechanism, wrong credentials" \
+            "$1_logs_in" "$mechanism" wrong "$2"
     done
 }
 
@@ -201,6 +213,7 @@ check_starttls() {
         msmtp_with_unknown_certificate
     check_logins_with curl smtp PLAIN LOGIN CRAM-MD5 "${with_token[@]}" EXTERNAL
     check_logins_with gsasl "" SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS
+    check_logins_with send "" SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS
     check "smtplib -> our receiver, login" smtplib_logs_in right starttls
     check "smtplib -> our receiver, login, wrong credentials" smtplib_logs_in wrong starttls
     check "smtplib -> our receiver, commands in clear after STARTTLS" \

@@ -12,7 +12,7 @@ use crate::{
     Addresses, Connector, Error, Stream,
     content::ContentWriter,
     message::Message,
-    tls::{ClientSide, Tls},
+    tls::{self, ClientSide, Tls},
     transport::{Handshake, Transport, seed},
 };
 
@@ -100,7 +100,7 @@ impl<S: Stream> Connection<S> {
     pub(crate) fn begin_session(
         stream: S,
         mut session: Session,
-        tls: &ClientSide,
+        side: &ClientSide,
         host: &str,
     ) -> Result<Self, Error> {
         if let Some(seed) = seed() {
@@ -117,7 +117,7 @@ impl<S: Stream> Connection<S> {
             Event::Ready => Some(true),
             _ => None,
         })? {
-            connection.shake_hands(tls.start(host));
+            connection.shake_hands(tls::call(side, host));
         }
         Ok(connection)
     }

@@ -96,7 +96,7 @@ impl Connector {
                 (Err(error), None) => return Err(error.into()),
             };
             match self.open_again(stream, addresses.host()) {
-                Err(error) if is_of_the_opening(&error) && addresses.has_next() => {
+                Err(error) if error.is_of_the_opening() && addresses.has_next() => {
                     refusal = Some(error);
                 }
                 opened => return opened,
@@ -144,12 +144,6 @@ impl Connector {
         }
         Connection::begin_session(stream, session, &self.tls, host)
     }
-}
-
-fn is_of_the_opening(error: &Error) -> bool {
-    error
-        .session()
-        .is_some_and(smtp_proto::client::Error::is_of_the_opening)
 }
 
 impl fmt::Debug for Connector {

@@ -6,26 +6,18 @@ use smtp_proto::{TlsFailure, TlsInfo};
 
 /// What a client has for TLS.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ClientSide {}
+pub(crate) struct ClientSide(());
 
 /// What a server has for TLS.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ServerSide {}
+pub(crate) struct ServerSide(());
 
-impl ClientSide {
-    pub(crate) fn start(&self, _host: &str) -> Result<Tls, TlsFailure> {
-        Err(not_built_in())
-    }
+pub(crate) fn call(_: &ClientSide, _host: &str) -> Result<Tls, TlsFailure> {
+    Err(TlsFailure::not_built_in())
 }
 
-impl ServerSide {
-    pub(crate) fn start(&self) -> Result<Tls, TlsFailure> {
-        Err(not_built_in())
-    }
-}
-
-fn not_built_in() -> TlsFailure {
-    TlsFailure::Configuration("this program was built without TLS".to_owned())
+pub(crate) fn answer(_: &ServerSide) -> Result<Tls, TlsFailure> {
+    Err(TlsFailure::not_built_in())
 }
 
 pub(crate) fn failure(error: &io::Error) -> TlsFailure {

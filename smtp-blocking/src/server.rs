@@ -20,7 +20,7 @@ use smtp_proto::{
 use crate::{
     Service, Stream,
     service::{Continue, serve_until},
-    tls::ServerSide,
+    tls::{self, ServerSide},
     transport::Transport,
 };
 
@@ -161,7 +161,7 @@ impl Server {
     ) -> io::Result<()> {
         if config.tls_policy() != TlsPolicy::None {
             // What cannot be had is not to be offered.
-            let failure = self.tls.start().err();
+            let failure = tls::answer(&self.tls).err();
             failure.map_or(Ok(()), |failure| {
                 Err(io::Error::new(io::ErrorKind::InvalidInput, failure))
             })?;

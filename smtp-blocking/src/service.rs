@@ -12,7 +12,7 @@ use smtp_proto::{
 
 use crate::{
     Stream,
-    tls::{ServerSide, Tls},
+    tls::{self, ServerSide, Tls},
     transport::{Handshake, Transport, seed},
 };
 
@@ -164,7 +164,7 @@ pub(crate) fn serve_until<S: Stream>(
     stream: S,
     mut session: Session,
     service: &mut impl Service,
-    tls: &ServerSide,
+    side: &ServerSide,
     mut ask: impl FnMut() -> Continue,
 ) -> Result<(), Error> {
     let mut transport = Transport::new(stream);
@@ -190,7 +190,13 @@ pub(crate) fn serve_until<S: Stream>(
                 return Ok(());
             }
             if let Event::StartTls = event {
-                shake_hands(&mut transport, &mut session, service, tls.start(), &mut ask);
+                shake_hands(
+                    &mut transport,
+                    &mut session,
+                    service,
+                    tls::answer(side),
+                    &mut ask,
+                );
                 continue;
             }
             if let Some(rejection) = answer(event, service) {

@@ -3,12 +3,12 @@
 use std::{
     io::{self, ErrorKind, IoSlice, Read, Write},
     mem,
-    sync::{Arc, OnceLock},
 };
 
+pub(crate) use smtp_proto::tls::{ClientSide, ServerSide};
 use smtp_proto::{
     TlsFailure, TlsInfo,
-    tls::{ClientTls, ServerTls, TlsError, rustls::Connection},
+    tls::{ClientTls, ServerTls, rustls::Connection},
 };
 
 use crate::transport::is_for_later;
@@ -18,54 +18,20 @@ use crate::transport::is_for_later;
 /// met by octets that have really left.
 const BUFFERED: usize = 16 * 1024;
 
-/// What a client needs for TLS: what it was given, or else, once it is needed,
-/// what the system has.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ClientSide {
-    given: Option<ClientTls>,
-    platform: Arc<OnceLock<Result<ClientTls, TlsError>>>,
+/// The beginning of a handshake with this host.
+pub(crate) fn call(side: &ClientSide, host: &str) -> Result<Tls, TlsFailure> {
+    let tls = side.get()?;
+    let mut connection = tls.connection(host)?;
+    connection.set_buffer_limit(Some(BUFFERED));
+    Ok(Tls::new(connection.into(), Side::Client(tls.clone())))
 }
 
-impl ClientSide {
-    pub(crate) fn new(tls: ClientTls) -> Self {
-        Self {
-            given: Some(tls),
-            platform: Arc::default(),
-        }
-    }
-
-    /// The beginning of a handshake with this host.
-    pub(crate) fn start(&self, host: &str) -> Result<Tls, TlsFailure> {
-        let tls = match &self.given {
-            Some(tls) => Ok(tls),
-            None => self.platform.get_or_init(ClientTls::platform).as_ref(),
-        };
-        let tls = tls.map_err(|error| TlsFailure::from(error.clone()))?;
-        let mut connection = tls.connection(host)?;
-        connection.set_buffer_limit(Some(BUFFERED));
-        Ok(Tls::new(connection.into(), Side::Client(tls.clone())))
-    }
-}
-
-/// What a server needs for TLS, if it has it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ServerSide(Option<ServerTls>);
-
-impl ServerSide {
-    pub(crate) fn new(tls: ServerTls) -> Self {
-        Self(Some(tls))
-    }
-
-    /// The beginning of a handshake.
-    pub(crate) fn start(&self) -> Result<Tls, TlsFailure> {
-        let Some(tls) = &self.0 else {
-            let problem = "this server has no certificate for TLS";
-            return Err(TlsFailure::Configuration(problem.to_owned()));
-        };
-        let mut connection = tls.connection()?;
-        connection.set_buffer_limit(Some(BUFFERED));
-        Ok(Tls::new(connection.into(), Side::Server(tls.clone())))
-    }
+/// The beginning of a handshake with a client.
+pub(crate) fn answer(side: &ServerSide) -> Result<Tls, TlsFailure> {
+    let tls = side.get()?;
+    let mut connection = tls.connection()?;
+    connection.set_buffer_limit(Some(BUFFERED));
+    Ok(Tls::new(connection.into(), Side::Server(tls.clone())))
 }
 
 /// What a connection was made with.

@@ -45,6 +45,12 @@ pub enum TlsFailure {
 }
 
 impl TlsFailure {
+    /// What a driver says that was built without TLS.
+    #[must_use]
+    pub fn not_built_in() -> Self {
+        Self::Configuration("this program was built without TLS".into())
+    }
+
     /// Whether the certificate of the other side is at fault.
     #[must_use]
     pub fn is_of_the_certificate(&self) -> bool {

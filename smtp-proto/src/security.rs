@@ -1,6 +1,7 @@
 //! What TLS has to do with a session: the policy, and the facts.
 
 use alloc::{string::String, vec::Vec};
+use core::fmt;
 
 use crate::types::Secret;
 
@@ -31,7 +32,7 @@ pub enum TlsPolicy {
 /// let info = TlsInfo::new().version("TLSv1.3").cipher_suite("TLS_AES_128_GCM_SHA256");
 /// assert_eq!(info.to_string(), "TLSv1.3 TLS_AES_128_GCM_SHA256");
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct TlsInfo {
     version: String,
     cipher_suite: String,
@@ -101,12 +102,25 @@ impl TlsInfo {
 }
 
 /// Version and cipher suite.
-impl core::fmt::Display for TlsInfo {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Display for TlsInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.version)?;
         if !self.version.is_empty() && !self.cipher_suite.is_empty() {
             f.write_str(" ")?;
         }
         f.write_str(&self.cipher_suite)
+    }
+}
+
+/// The same, and what else is known, without its octets.
+impl fmt::Debug for TlsInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsInfo")
+            .field("version", &self.version)
+            .field("cipher_suite", &self.cipher_suite)
+            .field("exporter", &self.exporter.is_some())
+            .field("server_certificate", &self.server_certificate.is_some())
+            .field("client_certificate", &self.client_certificate.is_some())
+            .finish()
     }
 }

@@ -8,62 +8,74 @@ use std::{
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-/// A stream, as it is or with something around it.
+/// A stream, in clear or inside TLS.
 pub(crate) enum Channel<S> {
     Plain(S),
+    #[cfg(feature = "tls")]
+    Tls(Box<crate::tls::TlsStream<S>>),
 }
 
-impl<S> Channel<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
     /// The stream itself.
     pub(crate) fn stream(&self) -> &S {
         match self {
             Self::Plain(stream) => stream,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref().0.get(),
+        }
+    }
+
+    /// Whether the end of what is written has to be announced (RFC 8314 section
+    /// 3.4).
+    pub(crate) fn has_farewell(&self) -> bool {
+        !matches!(self, Self::Plain(_))
+    }
+
+    fn octets(self: Pin<&mut Self>) -> Pin<&mut dyn Duplex> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(&mut **stream),
         }
     }
 }
 
+trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Duplex for S {}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Channel<S> {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
+        self.octets().poll_read(context, buffer)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Channel<S> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_write(context, octets),
-        }
+        self.octets().poll_write(context, octets)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
+        self.octets().poll_write_vectored(context, slices)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
-        }
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.octets().poll_flush(context)
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Self::Plain(stream) => Pin::new(stream).poll_close(context),
-        }
+    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.octets().poll_close(context)
     }
 }

@@ -57,6 +57,12 @@ impl Addresses {
         Self(driver::Addresses::new(host, port, timeout, addresses))
     }
 
+    /// The host, as it was given.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.0.host()
+    }
+
     /// Whether there is an address that was not tried.
     #[must_use]
     pub fn has_next(&self) -> bool {
@@ -70,16 +76,22 @@ impl Addresses {
     /// [`ConnectError`] if none is left that does. It names all that failed.
     pub async fn connect_next(&mut self) -> Result<Async<TcpStream>, ConnectError> {
         while let Some(address) = self.0.next_address() {
-            let connecting = Async::<TcpStream>::connect(address);
-            let connected = within(self.0.timeout(), connecting)
-                .await
-                .and_then(|stream| stream.get_ref().set_nodelay(true).map(|()| stream));
+            let connected = connect_once(address, self.0.timeout()).await;
             if let Some(stream) = self.0.tried(connected) {
                 return Ok(stream);
             }
         }
         Err(self.0.give_up())
     }
+}
+
+pub(crate) async fn connect_once(
+    address: SocketAddr,
+    timeout: Duration,
+) -> io::Result<Async<TcpStream>> {
+    let stream = within(timeout, Async::<TcpStream>::connect(address)).await?;
+    stream.get_ref().set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// Looks up a name, in a thread that is left to itself when it takes too long:

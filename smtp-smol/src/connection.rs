@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::poll_fn,
+    future::{pending, poll_fn},
     io,
     net::TcpStream,
     task::{Context, Poll, ready},
@@ -11,14 +11,18 @@ use std::{
 use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 use smtp_proto::{
-    Entry, Instant,
+    Entry, Instant, TlsFailure,
     client::{CommandError, Config, Event, Outcome, RequestId, Session, Transaction},
     driver::Error,
     types::{Argument, Capabilities, RawCommand, Reply},
 };
 
 use crate::{
-    Addresses, CONNECT_TIMEOUT, content::ContentWriter, message::Message, transport::Transport,
+    Addresses, Connector,
+    content::ContentWriter,
+    message::Message,
+    tls::{self, ClientSide, Hello},
+    transport::{Handshake, Transport, seed},
 };
 
 /// A session with a server, over a stream.
@@ -39,50 +43,35 @@ pub struct Connection<S = Async<TcpStream>> {
 
 impl Connection {
     /// Connects to a host, given by name or address, within
-    /// [`CONNECT_TIMEOUT`], and opens a session: at each of its addresses in
-    /// turn, until one answers and will have a session.
+    /// [`CONNECT_TIMEOUT`](crate::CONNECT_TIMEOUT), and opens a session. With
+    /// TLS, the certificate must be for this host, and issued by somebody whom
+    /// the system trusts; a [`Connector`] says it otherwise.
     ///
     /// # Errors
-    /// As [`connect_to`](Self::connect_to).
+    /// As [`Connector::connect_to`].
     pub async fn connect(host: &str, port: u16, config: Config) -> Result<Self, Error> {
-        let addresses = Addresses::look_up(host, port, CONNECT_TIMEOUT).await?;
-        Self::connect_to(addresses, config).await
+        Connector::new(config).connect(host, port).await
     }
 
     /// Connects to one of these addresses, and opens a session: at each in turn,
     /// until one answers and will have a session.
     ///
     /// # Errors
-    /// [`Error::Connect`] if no address answers, or else [`Error::Session`] with
-    /// what the last server said that did.
-    pub async fn connect_to(mut addresses: Addresses, config: Config) -> Result<Self, Error> {
-        let mut refusal = None;
-        loop {
-            let stream = match (addresses.connect_next().await, refusal) {
-                (Ok(stream), _) => stream,
-                (Err(_), Some(refusal)) => return Err(refusal),
-                (Err(error), None) => return Err(error.into()),
-            };
-            match Self::open(stream, config.clone()).await {
-                Err(Error::Session { error, cause })
-                    if error.is_of_the_opening() && addresses.has_next() =>
-                {
-                    refusal = Some(Error::Session { error, cause });
-                }
-                opened => return opened,
-            }
-        }
+    /// As [`Connector::connect_to`].
+    pub async fn connect_to(addresses: Addresses, config: Config) -> Result<Self, Error> {
+        Connector::new(config).connect_to(addresses).await
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Opens a session over a stream that was connected just now: waits for the
-    /// greeting, and says hello.
+    /// greeting, and says hello. No name is known here that a certificate could
+    /// be checked against: for TLS, use [`Connector::open`].
     ///
     /// # Errors
     /// [`Error::Session`] if the server refuses the session.
     pub async fn open(stream: S, config: Config) -> Result<Self, Error> {
-        Self::begin_with(stream, Session::new(config, Instant::ORIGIN)).await
+        Connector::new(config).open(stream, "").await
     }
 
     /// As [`open`](Self::open), and passes each command and each reply to
@@ -97,18 +86,65 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ) -> Result<Self, Error> {
         let mut session = Session::new(config, Instant::ORIGIN);
         session.set_transcript(transcript);
-        Self::begin_with(stream, session).await
+        Self::begin_session(stream, session, &ClientSide::default(), "").await
     }
 
-    async fn begin_with(stream: S, session: Session) -> Result<Self, Error> {
+    /// Waits until the session is open.
+    pub(crate) async fn begin_session(
+        stream: S,
+        mut session: Session,
+        side: &ClientSide,
+        host: &str,
+    ) -> Result<Self, Error> {
+        if let Some(seed) = seed() {
+            session.set_seed(seed);
+        }
         let mut connection = Self {
             session,
             transport: Transport::new(stream),
         };
-        connection
-            .wait_for(|event| matches!(event, Event::Ready).then_some(()))
-            .await?;
+        while !connection
+            .wait_for(|event| match event {
+                Event::StartTls => Some(false),
+                Event::Ready => Some(true),
+                _ => None,
+            })
+            .await?
+        {
+            connection = connection.shake_hands(tls::call(side, host)).await?;
+        }
         Ok(connection)
+    }
+
+    async fn shake_hands(self, hello: Result<Hello, TlsFailure>) -> Result<Self, Error> {
+        let Self {
+            mut session,
+            transport,
+        } = self;
+        let made = transport.shake_hands(&mut session, hello, pending()).await;
+        let failure = match made {
+            Handshake::Established(transport, info) => {
+                session.handle_tls_established(info, transport.now());
+                return Ok(Self { session, transport });
+            }
+            Handshake::Failed(transport, failure) => {
+                session.handle_tls_failed(transport.now());
+                Some(failure)
+            }
+            Handshake::TimedOut | Handshake::Stopped => None,
+        };
+        let error = loop {
+            match session.poll_event() {
+                Err(error) => break error,
+                Ok(Some(_)) => {}
+                // It has ended already.
+                Ok(None) => session.abort(),
+            }
+        };
+        Err(match failure {
+            Some(failure) => Error::Tls { failure, error },
+            None => Error::Session { error, cause: None },
+        })
     }
 
     /// Sends a message whose content was given with the transaction.
@@ -237,7 +273,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.check_open().await?;
         self.session.quit()?;
         self.wait_for(|event| matches!(event, Event::Closed).then_some(()))
-            .await
+            .await?;
+        poll_fn(|context| {
+            self.transport.farewell(&mut self.session, context);
+            Poll::Ready(())
+        })
+        .await;
+        Ok(())
     }
 
     /// What the server offers.

@@ -34,17 +34,26 @@
 mod channel;
 mod connect;
 mod connection;
+mod connector;
 mod content;
 mod message;
 mod server;
 mod service;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 mod transport;
 
 pub use connect::{Addresses, CONNECT_TIMEOUT, connect};
 pub use connection::Connection;
+pub use connector::Connector;
 pub use content::ContentWriter;
 pub use message::Message;
 pub use server::{Server, Shutdown};
+#[cfg(feature = "tls")]
+pub use service::serve_with_tls;
 pub use service::{Service, serve};
 pub use smtp_proto::{
     self,

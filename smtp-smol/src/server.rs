@@ -19,12 +19,17 @@ use event_listener::Event;
 use futures_lite::{FutureExt, Stream, StreamExt};
 use futures_util::stream::FuturesUnordered;
 use smtp_proto::{
-    Instant,
+    Instant, TlsPolicy,
     driver::is_of_the_connection,
     server::{Config, Rejection, Session},
 };
 
-use crate::{Service, service::serve_until, transport::Transport};
+use crate::{
+    Service,
+    service::serve_until,
+    tls::{self, ServerSide},
+    transport::Transport,
+};
 
 /// How long to pause when the system has no more sockets to give.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -65,6 +70,7 @@ pub struct Server {
     listener: Async<TcpListener>,
     max_connections: usize,
     grace: Duration,
+    tls: ServerSide,
     shared: Arc<Shared>,
 }
 
@@ -96,6 +102,7 @@ impl Server {
             listener,
             max_connections: Self::DEFAULT_MAX_CONNECTIONS,
             grace: Self::DEFAULT_GRACE,
+            tls: ServerSide::default(),
             shared: Arc::default(),
         }
     }
@@ -112,6 +119,14 @@ impl Server {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Who the server is, for a configuration that wants TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: smtp_proto::tls::ServerTls) -> Self {
+        self.tls = ServerSide::new(tls);
         self
     }
 
@@ -141,12 +156,19 @@ impl Server {
     /// connection only. If the future is dropped, so is every connection.
     ///
     /// # Errors
-    /// None.
+    /// [`io::ErrorKind::InvalidInput`] if the configuration wants TLS, and there
+    /// is none. None while serving.
     pub async fn run<V: Service>(
         self,
         config: &Config,
         mut service: impl FnMut(SocketAddr) -> V,
     ) -> io::Result<()> {
+        if config.tls_policy() != TlsPolicy::None
+            && let Err(failure) = tls::answer(&self.tls)
+        {
+            // What cannot be had is not to be offered.
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, failure));
+        }
         let shared = Arc::clone(&self.shared);
         let mut connections = FuturesUnordered::new();
         let mut shutdown = pin!(shared.wait());
@@ -176,7 +198,8 @@ impl Server {
                 Some(Ok((stream, peer))) => {
                     let service = service(peer);
                     let session = Session::new(config.clone(), Instant::ORIGIN);
-                    connections.push(connection(stream, session, service, &shared, self.grace));
+                    let end = (&*shared, self.grace);
+                    connections.push(connection(stream, session, service, &self.tls, end));
                 }
                 Some(Err(error)) if is_of_the_connection(&error) => {}
                 Some(Err(_)) => pause = Some(Timer::after(PAUSE)),
@@ -195,11 +218,11 @@ async fn connection(
     stream: Async<TcpStream>,
     session: Session,
     mut service: impl Service,
-    shared: &Shared,
-    grace: Duration,
+    tls: &ServerSide,
+    (shared, grace): (&Shared, Duration),
 ) {
     let _ = stream.get_ref().set_nodelay(true);
-    let served = serve_until(stream, session, &mut service, shared.wait(), grace);
+    let served = serve_until(stream, session, &mut service, tls, shared.wait(), grace);
     // A session fails only by a mistake of this crate, and a panic is the
     // application's: the others go on.
     let _ = AssertUnwindSafe(served).catch_unwind().await;

@@ -10,14 +10,19 @@ use std::{
 use async_io::Timer;
 use futures_io::{AsyncRead, AsyncWrite};
 use smtp_proto::{
+    TlsFailure, TlsInfo,
+    sasl::Verdict,
     server::{
-        Data, Discarded, Error, Event, Expand, Hello, Mail, Message, Rcpt, Rejection, Session,
-        Verified, Verify,
+        Authenticate, Data, Discarded, Error, Event, Expand, Hello, Mail, Message, Rcpt, Rejection,
+        Session, Verified, Verify,
     },
     types::Mailbox,
 };
 
-use crate::transport::{LINGER, Transport};
+use crate::{
+    tls::{self, ServerSide},
+    transport::{Handshake, LINGER, Transport, seed},
+};
 
 /// What a receiver decides, for one connection.
 ///
@@ -36,6 +41,17 @@ pub trait Service: Send {
         let _ = session;
     }
 
+    /// The connection is inside TLS from now on.
+    fn secured(&mut self, tls: &TlsInfo) {
+        let _ = tls;
+    }
+
+    /// TLS could not be established, and the session ends. A client that comes
+    /// again and again like this is worth a line in a log.
+    fn not_secured(&mut self, why: &TlsFailure) {
+        let _ = why;
+    }
+
     /// The client says who it is.
     ///
     /// # Errors
@@ -43,6 +59,20 @@ pub trait Service: Send {
     fn hello(&mut self, hello: &Hello<'_>) -> impl Future<Output = Result<(), Rejection>> + Send {
         let _ = hello;
         ready(Ok(()))
+    }
+
+    /// The client wants to prove who it is, and shows a claim. Called only if
+    /// the configuration offers authentication.
+    ///
+    /// # Errors
+    /// A refusal, in words of the service's own. That a proof is wrong, or a user
+    /// unknown, is a [`Verdict`], which sounds the same in every case.
+    fn authenticate(
+        &mut self,
+        question: &Authenticate<'_>,
+    ) -> impl Future<Output = Result<Verdict, Rejection>> + Send {
+        let _ = question;
+        ready(Ok(Verdict::Unavailable))
     }
 
     /// A transaction begins.
@@ -130,7 +160,23 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     session: Session,
     service: &mut impl Service,
 ) -> Result<(), Error> {
-    serve_until(stream, session, service, pending(), Duration::MAX).await
+    let tls = ServerSide::default();
+    serve_until(stream, session, service, &tls, pending(), Duration::MAX).await
+}
+
+/// As [`serve`], for a session that is configured to have TLS.
+///
+/// # Errors
+/// As [`serve`].
+#[cfg(feature = "tls")]
+pub async fn serve_with_tls<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    session: Session,
+    service: &mut impl Service,
+    tls: &smtp_proto::tls::ServerTls,
+) -> Result<(), Error> {
+    let tls = ServerSide::new(tls.clone());
+    serve_until(stream, session, service, &tls, pending(), Duration::MAX).await
 }
 
 /// As [`serve`], until `shutdown` is ready: the client is then told as soon as
@@ -139,18 +185,34 @@ pub(crate) async fn serve_until<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     mut session: Session,
     service: &mut impl Service,
+    side: &ServerSide,
     shutdown: impl Future<Output = ()>,
     grace: Duration,
 ) -> Result<(), Error> {
     let mut transport = Transport::new(stream);
     let shutdown = pin!(shutdown);
     let mut end = End::new(shutdown, grace);
+    if let Some(seed) = seed() {
+        session.set_seed(seed);
+    }
     service.start(&mut session);
     loop {
         while let Some(event) = session.poll_event()? {
             if let Event::Closed = event {
                 transport.linger().await;
                 return Ok(());
+            }
+            if let Event::StartTls = event {
+                // A client that has not said anything yet need not be waited for.
+                let stop = poll_fn(|context| end.poll(context).map(|_| ()));
+                let made = transport
+                    .shake_hands(&mut session, tls::answer(side), stop)
+                    .await;
+                transport = match secured(made, &mut session, service) {
+                    Some(transport) => transport,
+                    None => return Ok(()),
+                };
+                continue;
             }
             if let Some(rejection) = answer(event, service).await {
                 session.refuse_content(rejection);
@@ -167,6 +229,31 @@ pub(crate) async fn serve_until<S: AsyncRead + AsyncWrite + Unpin>(
             // The client does not even read that.
             Some(Stage::Cut) => session.handle_write_closed(transport.now()),
         }
+    }
+}
+
+/// Tells what came of a handshake. `None` if the connection is closed.
+fn secured<S: AsyncRead + AsyncWrite + Unpin>(
+    made: Handshake<S>,
+    session: &mut Session,
+    service: &mut impl Service,
+) -> Option<Transport<S>> {
+    match made {
+        Handshake::Established(transport, info) => {
+            service.secured(&info);
+            session.handle_tls_established(info, transport.now());
+            Some(transport)
+        }
+        Handshake::Failed(transport, failure) => {
+            service.not_secured(&failure);
+            session.handle_tls_failed(transport.now());
+            Some(transport)
+        }
+        Handshake::TimedOut => {
+            service.not_secured(&TlsFailure::TimedOut);
+            None
+        }
+        Handshake::Stopped => None,
     }
 }
 
@@ -224,6 +311,10 @@ async fn answer(event: Event<'_>, service: &mut impl Service) -> Option<Rejectio
         Event::Hello(hello) => {
             let answer = service.hello(&hello).await;
             hello.answer(answer);
+        }
+        Event::Authenticate(question) => {
+            let answer = service.authenticate(&question).await;
+            question.answer(answer);
         }
         Event::Mail(mail) => {
             let answer = service.mail(&mail).await;

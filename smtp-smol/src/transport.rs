@@ -12,11 +12,11 @@ use async_io::Timer;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::future;
 use smtp_proto::{
-    Instant,
+    Instant, TlsFailure, TlsInfo,
     driver::{Machine, SLICES, fill},
 };
 
-use crate::channel::Channel;
+use crate::{channel::Channel, tls::Hello};
 
 /// How much is read at once, in octets.
 const READ_LEN: usize = 16 * 1024;
@@ -31,6 +31,16 @@ const LISTEN_EVERY: usize = 512 * 1024;
 /// After this many steps without a wait, the other tasks of the thread have
 /// their turn: a fast peer must not keep it for itself.
 const STEPS_AT_ONCE: usize = 64;
+
+/// What came of a handshake.
+pub(crate) enum Handshake<S> {
+    Established(Transport<S>, TlsInfo),
+    Failed(Transport<S>, TlsFailure),
+    /// The session knows. The connection is closed.
+    TimedOut,
+    /// The caller said so. The connection is closed.
+    Stopped,
+}
 
 /// A stream, a clock, and a timer.
 ///
@@ -55,9 +65,13 @@ pub(crate) struct Transport<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     /// The clock begins now.
     pub(crate) fn new(stream: S) -> Self {
+        Self::over(Channel::Plain(stream), std::time::Instant::now())
+    }
+
+    fn over(channel: Channel<S>, opened: std::time::Instant) -> Self {
         Self {
-            channel: Channel::Plain(stream),
-            opened: std::time::Instant::now(),
+            channel,
+            opened,
             timer: Timer::never(),
             deadline: None,
             unheard: 0,
@@ -117,6 +131,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         self.poll_time(session, context)
     }
 
+    /// Makes the handshake, unless the deadline of the session passes before, or
+    /// `stop` is ready.
+    pub(crate) async fn shake_hands(
+        self,
+        session: &mut impl Machine,
+        hello: Result<Hello, TlsFailure>,
+        stop: impl Future<Output = ()>,
+    ) -> Handshake<S> {
+        let opened = self.opened;
+        let (hello, stream) = match (hello, self.channel) {
+            (Ok(hello), Channel::Plain(stream)) => (hello, stream),
+            (Err(failure), channel) => {
+                return Handshake::Failed(Self::over(channel, opened), failure);
+            }
+            // No session wants TLS inside TLS.
+            #[cfg(feature = "tls")]
+            (Ok(_), Channel::Tls(_)) => return Handshake::Stopped,
+        };
+        let made = async {
+            match hello.shake_hands(stream).await {
+                Ok((channel, info)) => Handshake::Established(Self::over(channel, opened), info),
+                Err((stream, failure)) => {
+                    Handshake::Failed(Self::over(Channel::Plain(stream), opened), failure)
+                }
+            }
+        };
+        let stopped = async {
+            stop.await;
+            Handshake::Stopped
+        };
+        let deadline = session
+            .poll_timeout()
+            .and_then(|at| opened.checked_add(at.since_origin()));
+        let too_late = async {
+            deadline.map_or_else(Timer::never, Timer::at).await;
+            session.handle_timeout(Instant::from_origin(opened.elapsed()));
+            Handshake::TimedOut
+        };
+        future::or(made, future::or(stopped, too_late)).await
+    }
+
     /// Writes what the session still has to say, if the peer takes it at once.
     pub(crate) fn farewell(&mut self, session: &mut impl Machine, context: &mut Context<'_>) {
         while session.poll_transmit().is_some()
@@ -125,6 +180,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         {}
         // What a stream keeps in a buffer, it may send now.
         let _ = self.poll_write(session, context);
+        if self.channel.has_farewell() {
+            let _ = Pin::new(&mut self.channel).poll_close(context);
+        }
     }
 
     /// Waits a little for the peer to close first: a connection that is closed
@@ -253,4 +311,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             }
         }
     }
+}
+
+/// What nobody can guess, for a session. `None` on a system that has no such
+/// thing: what needs it is not used then.
+pub(crate) fn seed() -> Option<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).ok()?;
+    Some(seed)
 }

@@ -97,6 +97,13 @@ impl Error {
         }
     }
 
+    /// Whether the server would not have the session, so that another address of
+    /// the same host may be tried.
+    #[must_use]
+    pub fn is_of_the_opening(&self) -> bool {
+        self.session().is_some_and(client::Error::is_of_the_opening)
+    }
+
     /// Whether the connection can be used as before.
     #[must_use]
     pub fn is_harmless(&self) -> bool {

@@ -20,6 +20,7 @@ mod info;
 mod names;
 mod pem;
 mod server;
+mod side;
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -30,6 +31,7 @@ pub use names::certificate_names;
 pub use rustls;
 use rustls::crypto::{CryptoProvider, ring};
 pub use server::ServerTls;
+pub use side::{ClientSide, ServerSide};
 
 /// What there is of TLS here cannot be configured so.
 #[derive(Clone, Debug, PartialEq, Eq)]
