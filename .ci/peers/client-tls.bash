@@ -154,7 +154,7 @@ check_tls_into_postfix() {
         client_refuses expired expired expired --tls required
     port=${ports[6]}
     check "our client -> Postfix, certificate of an unknown issuer" \
-        client_refuses unknown unknown issued --tls required
+        client_refuses unknown unknown issuer --tls required
 }
 
 exec_injector() {

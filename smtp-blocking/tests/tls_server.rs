@@ -7,6 +7,8 @@
     reason = "a test that fails may panic"
 )]
 
+#[path = "common/blocking.rs"]
+mod adapter;
 mod common;
 
 use std::{

@@ -88,7 +88,7 @@ async fn open(options: &Options) -> Result<Connection, Box<dyn std::error::Error
     }
     let timeout = options.timeout.unwrap_or(CONNECT_TIMEOUT);
     let stream = connect(&options.host, options.port, timeout).await?;
-    let config = options.config(stream.get_ref().local_addr()?.ip())?;
+    let config = options.config(stream.local_addr()?.ip())?;
     Ok(if options.quiet {
         Connection::open(stream, config).await?
     } else {

@@ -2,11 +2,12 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    net::{self, SocketAddr, ToSocketAddrs},
     time::Duration,
 };
 
 use async_io::{Async, Timer};
+use async_net::TcpStream;
 use futures_lite::future;
 use smtp_proto::driver::{self, ConnectError};
 
@@ -21,11 +22,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// [`ConnectError`], which names every address that was tried.
-pub async fn connect(
-    host: &str,
-    port: u16,
-    timeout: Duration,
-) -> Result<Async<TcpStream>, ConnectError> {
+pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStream, ConnectError> {
     let mut addresses = Addresses::look_up(host, port, timeout).await?;
     addresses.connect_next().await
 }
@@ -74,7 +71,7 @@ impl Addresses {
     ///
     /// # Errors
     /// [`ConnectError`] if none is left that does. It names all that failed.
-    pub async fn connect_next(&mut self) -> Result<Async<TcpStream>, ConnectError> {
+    pub async fn connect_next(&mut self) -> Result<TcpStream, ConnectError> {
         while let Some(address) = self.0.next_address() {
             let connected = connect_once(address, self.0.timeout()).await;
             if let Some(stream) = self.0.tried(connected) {
@@ -85,12 +82,10 @@ impl Addresses {
     }
 }
 
-pub(crate) async fn connect_once(
-    address: SocketAddr,
-    timeout: Duration,
-) -> io::Result<Async<TcpStream>> {
-    let stream = within(timeout, Async::<TcpStream>::connect(address)).await?;
-    stream.get_ref().set_nodelay(true)?;
+pub(crate) async fn connect_once(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let connecting = Async::<net::TcpStream>::connect(address);
+    let stream = TcpStream::from(within(timeout, connecting).await?);
+    stream.set_nodelay(true)?;
     Ok(stream)
 }
 

@@ -4,11 +4,10 @@ use std::{
     fmt,
     future::{pending, poll_fn},
     io,
-    net::TcpStream,
     task::{Context, Poll, ready},
 };
 
-use async_io::Async;
+use async_net::TcpStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use smtp_proto::{
     Entry, Instant, TlsFailure,
@@ -36,7 +35,7 @@ use crate::{
 /// answered, and neither answer is taken for that to another request. What
 /// cannot go on, since nobody supplies the content any more, ends the session,
 /// and the next request says so.
-pub struct Connection<S = Async<TcpStream>> {
+pub struct Connection<S = TcpStream> {
     pub(crate) session: Session,
     transport: Transport<S>,
 }

@@ -1,8 +1,8 @@
 //! What every connection to a host is made with.
 
-use std::{fmt, net::TcpStream, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use async_io::Async;
+use async_net::TcpStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use smtp_proto::{
     Entry, Instant,
@@ -126,8 +126,8 @@ impl Connector {
 
     /// Opens a session; or else another, over another connection to the same
     /// address, if the session has an idea how that could be of use.
-    async fn open_again(&self, stream: Async<TcpStream>, host: &str) -> Result<Connection, Error> {
-        let address = stream.get_ref().peer_addr();
+    async fn open_again(&self, stream: TcpStream, host: &str) -> Result<Connection, Error> {
+        let address = stream.peer_addr();
         let error = match self.open(stream, host).await {
             Err(error) => error,
             opened => return opened,

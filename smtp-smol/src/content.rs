@@ -91,6 +91,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> ContentWriter<'a, S> {
     /// As any other write.
     pub async fn write_chunk(&mut self, chunk: impl Into<Bytes>) -> io::Result<()> {
         let chunk = chunk.into();
+        self.check_open()?;
         poll_fn(|context| self.poll_send(context)).await?;
         poll_fn(|context| self.poll_body(context)).await?;
         match self.connection.session.body() {
@@ -156,6 +157,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> ContentWriter<'a, S> {
     /// Sends what was gathered, and what the session has of it.
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_hand_over(context))?;
+        self.poll_drain(context)
+    }
+
+    /// Sends what the session has. Left there it would wait until the caller has
+    /// more, and the server would be blamed for the time that takes.
+    fn poll_drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.is_wanted() && self.connection.session.poll_transmit().is_some() {
             ready!(self.poll_wait(context))?;
         }
@@ -165,10 +172,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> ContentWriter<'a, S> {
     /// Hands what was gathered to the session.
     fn poll_hand_over(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.gathered.is_empty() {
-            return Poll::Ready(self.check_open());
+            return Poll::Ready(Ok(()));
         }
         ready!(self.poll_body(context))?;
         let Some(body) = self.connection.session.body() else {
+            self.gathered.clear();
             return Poll::Ready(Ok(()));
         };
         let written = body.write(self.gathered.split().freeze());
@@ -177,7 +185,6 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> ContentWriter<'a, S> {
 
     /// Waits until the session takes a chunk, or the server has decided.
     fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check_open()?;
         while self.is_wanted() && self.connection.session.body().is_none() {
             ready!(self.poll_wait(context))?;
         }
@@ -225,8 +232,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ContentWriter<'_, S> {
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.gathered.len() >= CHUNK_LEN {
-            ready!(self.poll_send(context))?;
+            ready!(self.poll_hand_over(context))?;
         }
+        ready!(self.poll_drain(context))?;
         self.check_open()?;
         if !self.is_wanted() {
             return Poll::Ready(Ok(octets.len()));

@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     io,
-    net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
+    net::{SocketAddr, TcpListener, ToSocketAddrs},
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::{
@@ -15,6 +15,7 @@ use std::{
 };
 
 use async_io::{Async, Timer};
+use async_net::TcpStream;
 use event_listener::Event;
 use futures_lite::{FutureExt, Stream, StreamExt};
 use futures_util::stream::FuturesUnordered;
@@ -193,13 +194,13 @@ impl Server {
             match accepted {
                 None => break,
                 Some(Ok((stream, _))) if connections.len() >= self.max_connections => {
-                    refuse(stream, config).await;
+                    refuse(stream.into(), config).await;
                 }
                 Some(Ok((stream, peer))) => {
                     let service = service(peer);
                     let session = Session::new(config.clone(), Instant::ORIGIN);
                     let end = (&*shared, self.grace);
-                    connections.push(connection(stream, session, service, &self.tls, end));
+                    connections.push(connection(stream.into(), session, service, &self.tls, end));
                 }
                 Some(Err(error)) if is_of_the_connection(&error) => {}
                 Some(Err(_)) => pause = Some(Timer::after(PAUSE)),
@@ -215,13 +216,13 @@ impl Server {
 
 /// One connection, to its end.
 async fn connection(
-    stream: Async<TcpStream>,
+    stream: TcpStream,
     session: Session,
     mut service: impl Service,
     tls: &ServerSide,
     (shared, grace): (&Shared, Duration),
 ) {
-    let _ = stream.get_ref().set_nodelay(true);
+    let _ = stream.set_nodelay(true);
     let served = serve_until(stream, session, &mut service, tls, shared.wait(), grace);
     // A session fails only by a mistake of this crate, and a panic is the
     // application's: the others go on.
@@ -240,7 +241,7 @@ fn is_pending(pause: &mut Option<Timer>, context: &mut Context<'_>) -> bool {
 }
 
 /// Tells a client that there are too many, without waiting for it.
-async fn refuse(stream: Async<TcpStream>, config: &Config) {
+async fn refuse(stream: TcpStream, config: &Config) {
     let rejection = Rejection::too_many_connections();
     let mut session = Session::refusing(config.clone(), &rejection, Instant::ORIGIN);
     let mut transport = Transport::new(stream);

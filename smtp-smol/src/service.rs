@@ -153,6 +153,10 @@ pub trait Service: Send {
 /// on any executor. If it is dropped, the connection is gone, and the service
 /// is not told.
 ///
+/// To close the stream should end what is written to it, as it does with those
+/// of `async-net` and `smol`: the last reply can then be read before the
+/// connection is gone. (With an `async_io::Async` it does nothing.)
+///
 /// # Errors
 /// None that a client could bring about, nor this driver.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(

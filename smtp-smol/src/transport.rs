@@ -41,6 +41,9 @@ pub(crate) enum Handshake<S> {
     /// The caller said so. The connection is closed.
     Stopped,
 }
+/// How often a peer is read from, as long as it has something to say, when its
+/// time is over.
+const LATE_READS: usize = 16;
 
 /// A stream, a clock, and a timer.
 ///
@@ -52,6 +55,10 @@ pub(crate) struct Transport<S> {
     timer: Timer,
     /// What the timer is set to.
     deadline: Option<Instant>,
+    /// The last deadline that was found to have passed.
+    missed: Option<Instant>,
+    /// Reads since then.
+    late_reads: usize,
     /// Octets written since the last read.
     unheard: usize,
     /// What was written may still be in a buffer of the stream's.
@@ -74,6 +81,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             opened,
             timer: Timer::never(),
             deadline: None,
+            missed: None,
+            late_reads: 0,
             unheard: 0,
             unflushed: false,
             steps: 0,
@@ -113,12 +122,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
 
     fn poll_once(&mut self, session: &mut impl Machine, context: &mut Context<'_>) -> Poll<()> {
         let now = self.now();
-        if session
-            .poll_timeout()
-            .is_some_and(|deadline| deadline <= now)
-        {
-            session.handle_timeout(now);
-            return Poll::Ready(());
+        if let Some(deadline) = session.poll_timeout().filter(|&deadline| deadline <= now) {
+            return self.poll_late(session, context, deadline);
         }
         let written = self.poll_write(session, context);
         if written.is_ready() && self.unheard < LISTEN_EVERY {
@@ -170,6 +175,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             Handshake::TimedOut
         };
         future::or(made, future::or(stopped, too_late)).await
+    }
+
+    /// The deadline has passed. What the peer said in time may wait to be read,
+    /// if nobody has polled for long.
+    fn poll_late(
+        &mut self,
+        session: &mut impl Machine,
+        context: &mut Context<'_>,
+        deadline: Instant,
+    ) -> Poll<()> {
+        if self.missed != Some(deadline) {
+            self.missed = Some(deadline);
+            self.late_reads = 0;
+        }
+        self.late_reads += 1;
+        if self.late_reads > LATE_READS || self.poll_read(session, context).is_pending() {
+            session.handle_timeout(self.now());
+        }
+        Poll::Ready(())
     }
 
     /// Writes what the session still has to say, if the peer takes it at once.

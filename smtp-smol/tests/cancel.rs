@@ -28,7 +28,7 @@ use futures_lite::{
     future::{block_on, or},
 };
 use smtp_proto::{
-    client::{Config, ErrorKind, Fate, NotSent, Outcome, Transaction},
+    client::{Config, ErrorKind, Fate, NotSent, Outcome, Timeouts, Transaction},
     types::Mailbox,
 };
 use smtp_smol::{Addresses, Connection, Error};
@@ -52,6 +52,16 @@ struct Peer {
 struct Seen {
     commands: Vec<String>,
     messages: Vec<String>,
+    pace: Pace,
+}
+
+/// How the peer answers.
+#[derive(Default, PartialEq, Eq)]
+enum Pace {
+    #[default]
+    Hesitating,
+    Brisk,
+    Silent,
 }
 
 /// The most that is read at once.
@@ -120,6 +130,9 @@ impl Peer {
     }
 
     fn hesitates(&mut self, direction: usize, context: &Context<'_>) -> bool {
+        if self.seen.lock().unwrap().pace != Pace::Hesitating {
+            return false;
+        }
         self.hesitates[direction] = !self.hesitates[direction];
         if self.hesitates[direction] {
             context.waker().wake_by_ref();
@@ -134,7 +147,8 @@ impl AsyncRead for Peer {
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        if self.says.is_empty() {
+        let is_silent = self.seen.lock().unwrap().pace == Pace::Silent;
+        if self.says.is_empty() || is_silent {
             self.reader = Some(context.waker().clone());
             return Poll::Pending;
         }
@@ -436,6 +450,29 @@ fn m42_a_writer_that_is_dropped_ends_the_session() {
     }
 }
 
+/// A reply that came in time counts, whenever somebody looks.
+#[test]
+fn m42_nobody_looks_for_longer_than_the_server_may_take() {
+    let (peer, seen) = Peer::new(true);
+    let config = Config::new(&"client.example.org".parse().unwrap()).unwrap();
+    let limit = Duration::from_millis(30);
+    let config = config.timeouts(Timeouts::all(limit));
+    let mut connection = soon(Connection::open(peer, config)).unwrap();
+    for _ in 0..3 {
+        seen.lock().unwrap().pace = Pace::Silent;
+        assert!(cut(connection.noop(), 5).is_none());
+        std::thread::sleep(limit * 2);
+        seen.lock().unwrap().pace = Pace::Brisk;
+        assert_eq!(soon(connection.help(None)).unwrap().text(), "HELP");
+    }
+    seen.lock().unwrap().pace = Pace::Silent;
+    let error = soon(connection.noop()).unwrap_err();
+    assert!(
+        matches!(&error, Error::Session { error, .. } if *error.kind() == ErrorKind::TimedOut),
+        "{error}"
+    );
+}
+
 /// A recipient whose answer nobody waited for is one all the same.
 #[test]
 fn m42_a_recipient_that_was_dropped_is_in_the_outcome() {
@@ -484,7 +521,7 @@ fn m42_an_address_that_was_being_tried_is_tried_again() {
     for address in both {
         assert!(addresses.has_next());
         let stream = soon(addresses.connect_next()).unwrap();
-        assert_eq!(stream.get_ref().peer_addr().unwrap(), address);
+        assert_eq!(stream.peer_addr().unwrap(), address);
     }
     assert!(!addresses.has_next());
 }

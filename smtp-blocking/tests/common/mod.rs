@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use smtp_blocking::{Connection, Error};
+use crate::adapter::{Connection, Error};
 use smtp_proto::{
     client::{self, Config, Transaction},
     types::{ForwardPath, Mailbox},

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::mpsc, thread};
 
-use smtp_blocking::{Server, Service, Shutdown, smtp_proto};
+use crate::adapter::{Server, Service, Shutdown, smtp_proto};
 use smtp_proto::{
     TlsFailure, TlsInfo,
     sasl::{Credential, Verdict},

@@ -7,19 +7,17 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
-
 use std::{
     io::{self, Write},
     thread,
     time::Duration,
 };
 
-use common::{
+use crate::adapter::{Connection, Error};
+use crate::common::{
     Peer, SHORT, bounded, choppy::Choppy, config, from_alice, hasty, lines, mailbox, path,
     session_error, to_bob,
 };
-use smtp_blocking::{Connection, Error};
 use smtp_proto::client::{
     CommandError, ContentError, ErrorKind, Fate, LineEndings, NotSent, Outcome, Phase,
 };

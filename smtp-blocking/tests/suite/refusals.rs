@@ -10,8 +10,6 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
-
 use std::{
     io::{self, Read, Write},
     sync::mpsc,
@@ -19,9 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::adapter::{Connection, Error};
+use crate::common::{Peer, Talk, bounded, config, session_error, to_bob};
 use bytes::Bytes;
-use common::{Peer, Talk, bounded, config, session_error, to_bob};
-use smtp_blocking::{Connection, Error};
 use smtp_proto::client::{Config, ErrorKind, Fate, NotSent, Outcome, Phase};
 
 /// More than any socket buffers, so that a server which does not read is felt.
@@ -167,7 +165,7 @@ fn c_312_a_server_that_closes_without_a_word() {
 }
 
 fn impatient() -> Config {
-    common::with_timeouts(|timeouts| timeouts.content = Duration::from_millis(300))
+    crate::common::with_timeouts(|timeouts| timeouts.content = Duration::from_millis(300))
 }
 
 #[test]
@@ -231,7 +229,7 @@ fn c_123_a_server_that_is_slow_but_goes_on() {
             talk.quit();
         });
         let config =
-            common::with_timeouts(|timeouts| timeouts.content = Duration::from_millis(500));
+            crate::common::with_timeouts(|timeouts| timeouts.content = Duration::from_millis(500));
         let mut connection = peer.open(config).unwrap();
         let content = Bytes::from("0123456789abcd\r\n".repeat(1024 * 1024));
         let start = Instant::now();
@@ -253,10 +251,11 @@ fn c_155_a_server_that_reads_none_of_the_commands() {
             talk.hello(&["PIPELINING"]);
             let _ = is_over.recv();
         });
-        let config = common::with_timeouts(|timeouts| timeouts.mail = Duration::from_millis(200));
+        let config =
+            crate::common::with_timeouts(|timeouts| timeouts.mail = Duration::from_millis(200));
         let mut connection = peer.open(config).unwrap();
-        let recipients = (0..10_000).map(|n| common::path(&format!("user{n}@example.net")));
-        let transaction = common::from_alice()
+        let recipients = (0..10_000).map(|n| crate::common::path(&format!("user{n}@example.net")));
+        let transaction = crate::common::from_alice()
             .recipients(recipients)
             .content("hi\r\n");
         let outcome = connection.send(transaction).unwrap();
@@ -290,8 +289,8 @@ fn c_155_a_long_group_to_a_server_that_answers_at_length() {
             talk.quit();
         });
         let mut connection = peer.connect();
-        let recipients = (0..500).map(|n| common::path(&format!("user{n}@example.net")));
-        let transaction = common::from_alice()
+        let recipients = (0..500).map(|n| crate::common::path(&format!("user{n}@example.net")));
+        let transaction = crate::common::from_alice()
             .recipients(recipients)
             .content("hi\r\n");
         let outcome = connection.send(transaction).unwrap();

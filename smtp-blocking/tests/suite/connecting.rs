@@ -7,16 +7,14 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
-
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     time::{Duration, Instant},
 };
 
-use common::{Peer, SHORT, bounded, config, hasty, session_error};
-use smtp_blocking::{ConnectError, Connection, Error, connect};
+use crate::adapter::{ConnectError, Connection, Error, connect};
+use crate::common::{Peer, SHORT, bounded, config, hasty, session_error};
 use smtp_proto::client::{ErrorKind, Phase};
 
 /// A port at which nobody listens.
@@ -345,7 +343,7 @@ fn c_274_the_next_address_when_a_server_refuses_the_session() {
         });
         let all = [busy.address, full.address, open.address];
         let addresses = |of: &[SocketAddr]| {
-            smtp_blocking::Addresses::new("mx.example.net", 25, SHORT, of.to_vec())
+            crate::adapter::Addresses::new("mx.example.net", 25, SHORT, of.to_vec())
         };
         let connection = Connection::connect_to(addresses(&all), config()).unwrap();
         connection.quit().unwrap();

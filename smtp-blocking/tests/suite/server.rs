@@ -7,8 +7,6 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
-
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
@@ -17,13 +15,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{
+use crate::adapter::{Server, Service, Verified, serve, smtp_proto};
+use crate::common::{
     Talk, bounded,
     choppy::Choppy,
     joined, lines,
     serving::{Recorder, Seen, Serving, Stage, YES, local, mx},
 };
-use smtp_blocking::{Server, Service, Verified, serve, smtp_proto};
 use smtp_proto::{
     Instant as ProtoInstant,
     server::{

@@ -8,18 +8,16 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
-
 use std::{
     net::Shutdown,
     sync::{Arc, Mutex, mpsc},
     time::{Duration, Instant},
 };
 
-use common::{
+use crate::adapter::{Connection, Error};
+use crate::common::{
     Peer, SHORT, Talk, bounded, config, from_alice, hasty, mailbox, session_error, to_bob,
 };
-use smtp_blocking::{Connection, Error};
 use smtp_proto::client::{CommandError, ErrorKind, Fate, NotSent, Phase};
 
 #[test]
@@ -136,7 +134,7 @@ fn m12_quit_does_not_wait_for_a_silent_server() {
             talk.expect("QUIT");
             talk.ended();
         });
-        let config = common::with_timeouts(|timeouts| timeouts.quit = SHORT);
+        let config = crate::common::with_timeouts(|timeouts| timeouts.quit = SHORT);
         let connection = peer.open(config).unwrap();
         let start = Instant::now();
         connection.quit().unwrap();
@@ -275,7 +273,7 @@ fn c_309_a_reply_that_trickles_does_not_move_the_deadline() {
             panic!("the client went on listening");
         });
         let config =
-            common::with_timeouts(|timeouts| timeouts.request = Duration::from_millis(100));
+            crate::common::with_timeouts(|timeouts| timeouts.request = Duration::from_millis(100));
         let mut connection = peer.open(config).unwrap();
         let start = Instant::now();
         let error = session_error(connection.noop().unwrap_err());

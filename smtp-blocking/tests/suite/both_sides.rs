@@ -7,19 +7,17 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
-
 use std::{
     io::{self, Write},
     thread,
 };
 
-use common::{
+use crate::adapter::{Connection, smtp_proto};
+use crate::common::{
     bounded, config, from_alice, joined, lines, mailbox,
     serving::{Seen, Serving, Stage, YES, local, mx},
     session_error, to_bob,
 };
-use smtp_blocking::{Connection, smtp_proto};
 use smtp_proto::{
     client::{Config, ErrorKind, Fate, NotSent, Phase, Pipelining},
     server::{LoneLineEndings, Rejection},
@@ -243,7 +241,7 @@ fn s_090_line_ends_that_the_client_does_not_see_to_are_refused_or_repaired() {
             (LoneLineEndings::Repair, "250"),
         ] {
             let serving = Serving::start(mx().lone_line_endings(policy), local(), YES);
-            let mut talk = common::Talk::connect(serving.address);
+            let mut talk = crate::common::Talk::connect(serving.address);
             talk.say("HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<bob@example.net>\r\nDATA\r\n");
             talk.say("a\nb\n.\r\nc\r\n.\r\nQUIT\r\n");
             let heard = String::from_utf8(talk.rest()).unwrap();
