@@ -1,13 +1,13 @@
 //! A stream, in clear or inside TLS.
 
 use std::{
-    io::{self, ErrorKind, IoSlice},
+    io::{self, IoSlice},
     time::{Duration, Instant},
 };
 
 use smtp_proto::TlsInfo;
 
-use crate::{Stream, tls::Tls};
+use crate::{Stream, tls::Tls, transport::is_for_later};
 
 /// The shortest time limit that a socket is given: zero means for ever to it.
 pub(crate) const GLANCE: Duration = Duration::from_millis(1);
@@ -76,13 +76,14 @@ impl<S: Stream> Channel<S> {
     }
 
     /// Announces the end inside TLS (RFC 8314 section 3.4), and writes it with
-    /// whatever is left, as far as the peer takes that at once.
-    pub(crate) fn close(&mut self, limit: Duration, until: Instant) {
+    /// whatever is left, as far as the peer takes that in time.
+    pub(crate) fn close(&mut self, time: Duration) {
         let Some(tls) = &mut self.tls else {
             return;
         };
         tls.close();
-        if self.limit_write(limit).is_err() {
+        let until = Instant::now() + time;
+        if self.limit_write(time).is_err() {
             return;
         }
         while let Some(tls) = &mut self.tls
@@ -90,7 +91,7 @@ impl<S: Stream> Channel<S> {
         {
             match tls.flush(&mut self.stream) {
                 Ok(true) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_for_later(&error) => {}
                 Ok(false) | Err(_) => return,
             }
         }

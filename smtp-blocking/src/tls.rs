@@ -11,6 +11,8 @@ use smtp_proto::{
     tls::{ClientTls, ServerTls, rustls::Connection},
 };
 
+use crate::transport::is_for_later;
+
 /// How much is encrypted before it has to be written: a record, more or less. A
 /// peer that takes nothing has no more than this behind it, and a deadline is
 /// met by octets that have really left.
@@ -205,12 +207,4 @@ impl Tls {
 /// Why there is no TLS, after a read or write of a handshake has failed.
 pub(crate) fn failure(error: &io::Error) -> TlsFailure {
     error.into()
-}
-
-/// Whether the same may succeed later.
-fn is_for_later(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
-    )
 }

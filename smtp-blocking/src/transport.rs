@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How long a peer that was told the end may take to close.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long a peer may take to accept that a connection is closed.
+const LAST_WORD: Duration = Duration::from_millis(20);
+
 /// After this many octets were written without a read, one is tried: the peer
 /// may have had enough long ago.
 const LISTEN_EVERY: usize = 512 * 1024;
@@ -159,7 +162,7 @@ impl<S: Stream> Transport<S> {
                 break;
             }
         }
-        self.channel.close(GLANCE, until);
+        self.channel.close(LAST_WORD);
     }
 
     /// Waits a little for the peer to close first: a connection that is closed
@@ -170,7 +173,7 @@ impl<S: Stream> Transport<S> {
         if self.error.is_some() {
             return;
         }
-        self.channel.close(LINGER, until);
+        self.channel.close(LINGER);
         if self.channel.shutdown_write().is_err() {
             return;
         }
@@ -241,7 +244,8 @@ pub(crate) fn seed() -> Option<[u8; 32]> {
     Some(seed)
 }
 
-fn is_for_later(error: &io::Error) -> bool {
+/// Whether the same may succeed later.
+pub(crate) fn is_for_later(error: &io::Error) -> bool {
     is_timeout(error) || error.kind() == ErrorKind::Interrupted
 }
 
