@@ -9,7 +9,6 @@
 //! has seen accepted is there after the program, or the machine, was stopped at
 //! any moment. The disk is waited for in threads of a pool.
 
-#[allow(dead_code, reason = "services are not asked who a client is yet")]
 #[path = "../../smtp-blocking/examples/common/accounts.rs"]
 mod accounts;
 #[path = "../../smtp-blocking/examples/common/maildir.rs"]
@@ -35,11 +34,14 @@ use std::{
 use blocking::unblock;
 use futures_lite::future::block_on;
 use smtp_proto::{
-    server::{Data, Discarded, Message, Rcpt, Rejection},
+    TlsFailure,
+    sasl::Verdict,
+    server::{Authenticate, Data, Discarded, Message, Rcpt, Rejection},
     types::Domain,
 };
 use smtp_smol::{Server, Service};
 
+use accounts::Accounts;
 use maildir::{Delivery, Maildir};
 use policy::{check, no_room, trace};
 use receive_options::{Options, prepare};
@@ -67,17 +69,19 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let maildir = Maildir::create(&options.maildir)
         .map_err(|error| about(&options.maildir.display(), error))?;
     let maildir = Arc::new(maildir);
-    if options.tls.is_some() {
-        return Err("TLS is not here yet".into());
-    }
     let config = options.config()?;
-    let server = Server::bind(options.listen)
+    let mut server = Server::bind(options.listen)
         .map_err(|error| about(&options.listen, error))?
         .max_connections(options.max_connections);
+    if let Some(tls) = options.tls {
+        server = server.tls(tls);
+    }
     say(format_args!("listening on {}", server.local_addr()?));
     let domains: Arc<[Domain]> = options.domains.into();
+    let accounts = Arc::new(options.accounts);
     let serving = server.run(&config, |peer| Receiver {
         peer: peer.ip(),
+        accounts: Arc::clone(&accounts),
         domains: Arc::clone(&domains),
         maildir: Arc::clone(&maildir),
         delivery: None,
@@ -90,6 +94,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
 /// What decides for one connection.
 struct Receiver {
     peer: IpAddr,
+    accounts: Arc<Accounts>,
     domains: Arc<[Domain]>,
     maildir: Arc<Maildir>,
     /// The message that is coming in,
@@ -113,6 +118,14 @@ impl Receiver {
 }
 
 impl Service for Receiver {
+    fn not_secured(&mut self, why: &TlsFailure) {
+        note(format_args!("receive: {}: no TLS: {why}", self.peer));
+    }
+
+    async fn authenticate(&mut self, question: &Authenticate<'_>) -> Result<Verdict, Rejection> {
+        Ok(self.accounts.judge(question.claim()))
+    }
+
     async fn rcpt(&mut self, rcpt: &Rcpt<'_>) -> Result<(), Rejection> {
         check(rcpt, &self.domains)
     }

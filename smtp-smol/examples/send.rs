@@ -37,7 +37,7 @@ use smtp_proto::{
     server::{self, Data, Message, Rcpt, Rejection},
     types::{ForwardPath, ReversePath},
 };
-use smtp_smol::{CONNECT_TIMEOUT, Connection, Error, Server, Service, connect};
+use smtp_smol::{CONNECT_TIMEOUT, Connection, Connector, Error, Server, Service, connect};
 
 use report::{exit_code, nothing_sent, report};
 use send_options::{Options, prepare};
@@ -63,7 +63,10 @@ fn main() -> ExitCode {
 async fn send(options: &Options, source: Source) -> ExitCode {
     let mut connection = match open(options).await {
         Ok(connection) => connection,
-        Err(error) => return nothing_sent(&options.to, &error, 5),
+        Err(error) => {
+            note(format_args!("send: {error}"));
+            return nothing_sent(&options.to, &error, 5);
+        }
     };
     match transfer(&mut connection, options, source).await {
         Ok(outcome) => {
@@ -83,16 +86,28 @@ async fn send(options: &Options, source: Source) -> ExitCode {
 }
 
 async fn open(options: &Options) -> Result<Connection, Box<dyn std::error::Error>> {
-    if options.tls.is_some() {
-        return Err("TLS is not here yet".into());
-    }
     let timeout = options.timeout.unwrap_or(CONNECT_TIMEOUT);
     let stream = connect(&options.host, options.port, timeout).await?;
     let config = options.config(stream.local_addr()?.ip())?;
-    Ok(if options.quiet {
-        Connection::open(stream, config).await?
-    } else {
-        Connection::open_with_transcript(stream, config, |entry| note(entry)).await?
+    let connector = |config| {
+        let mut connector = Connector::new(config).timeout(timeout);
+        if let Some(tls) = &options.tls {
+            connector = connector.tls(tls.clone());
+        }
+        if !options.quiet {
+            connector = connector.transcript(|| |entry| note(entry));
+        }
+        connector
+    };
+    let opened = connector(config.clone()).open(stream, &options.host).await;
+    // TLS that is better than nothing may be no good.
+    let error = opened.as_ref().err().and_then(Error::session);
+    Ok(match error.and_then(|error| config.after(error)) {
+        Some(config) => {
+            let connector = connector(config);
+            connector.connect(&options.host, options.port).await?
+        }
+        None => opened?,
     })
 }
 

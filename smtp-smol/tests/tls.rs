@@ -308,7 +308,7 @@ fn as_text(lines: &[String]) -> Vec<&str> {
 }
 
 /// Cuts `method` at each of its polls, and sends a message after it.
-fn at_every_poll(method: impl AsyncFn(&mut Connection<Peer>)) {
+fn at_every_poll(method: &impl AsyncFn(&mut Connection<Peer>)) {
     for policy in POLICIES {
         let host = Host::new(policy);
         let mut polls = 0;
@@ -336,7 +336,7 @@ fn at_every_poll(method: impl AsyncFn(&mut Connection<Peer>)) {
 
 #[test]
 fn m42_commands_inside_tls() {
-    at_every_poll(async |connection| {
+    at_every_poll(&async |connection| {
         assert_eq!(connection.noop().await.unwrap().text(), "NOOP");
         let reply = connection.verify("alice".parse().unwrap()).await;
         assert_eq!(reply.unwrap().text(), "VRFY");
@@ -345,7 +345,7 @@ fn m42_commands_inside_tls() {
 
 #[test]
 fn m42_a_message_inside_tls() {
-    at_every_poll(async |connection| {
+    at_every_poll(&async |connection| {
         let outcome = connection.send(message(WHOLE)).await.unwrap();
         assert!(outcome.is_complete());
     });
