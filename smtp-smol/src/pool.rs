@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_io::Timer;
-use event_listener::Event;
+use event_listener::{Event, IntoNotification};
 use futures_lite::future;
 use smtp_proto::{
     self as proto,
@@ -191,7 +191,8 @@ struct Place<'a> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.pool.lock().give_back();
-        self.pool.one_less.notify(1);
+        // One more than those that were told of others.
+        self.pool.one_less.notify(1.additional());
     }
 }
 
