@@ -17,9 +17,20 @@ mod both_sides;
 mod connecting;
 #[path = "suite/messages.rs"]
 mod messages;
+#[cfg(not(feature = "tls"))]
+#[path = "suite/no_tls.rs"]
+mod no_tls;
+#[path = "suite/pool.rs"]
+mod pool;
 #[path = "suite/refusals.rs"]
 mod refusals;
 #[path = "suite/requests.rs"]
 mod requests;
 #[path = "suite/server.rs"]
 mod server;
+#[cfg(feature = "tls")]
+#[path = "suite/tls.rs"]
+mod tls;
+#[cfg(feature = "tls")]
+#[path = "suite/tls_server.rs"]
+mod tls_server;

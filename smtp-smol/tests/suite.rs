@@ -18,9 +18,20 @@ mod both_sides;
 mod connecting;
 #[path = "../../smtp-blocking/tests/suite/messages.rs"]
 mod messages;
+#[cfg(not(feature = "tls"))]
+#[path = "../../smtp-blocking/tests/suite/no_tls.rs"]
+mod no_tls;
+#[path = "../../smtp-blocking/tests/suite/pool.rs"]
+mod pool;
 #[path = "../../smtp-blocking/tests/suite/refusals.rs"]
 mod refusals;
 #[path = "../../smtp-blocking/tests/suite/requests.rs"]
 mod requests;
 #[path = "../../smtp-blocking/tests/suite/server.rs"]
 mod server;
+#[cfg(feature = "tls")]
+#[path = "../../smtp-blocking/tests/suite/tls.rs"]
+mod tls;
+#[cfg(feature = "tls")]
+#[path = "../../smtp-blocking/tests/suite/tls_server.rs"]
+mod tls_server;

@@ -8,6 +8,7 @@
 )]
 
 mod choppy;
+mod connector;
 
 use std::{
     fmt, io,
@@ -21,12 +22,16 @@ use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncWriteExt, future::block_on};
 use smtp_proto::{
-    Entry,
+    Entry, TlsFailure, TlsInfo,
     client::{self, Outcome, Recipient, Transaction},
-    server::{self, Data, Discarded, Expand, Hello, Mail, Rcpt, Rejection, Session, Verify},
+    sasl::Verdict,
+    server::{
+        self, Authenticate, Data, Discarded, Expand, Hello, Mail, Rcpt, Rejection, Session, Verify,
+    },
     types::{Argument, Capabilities, Mailbox, RawCommand, Reply},
 };
 
+pub(crate) use connector::{Connector, Pool};
 pub(crate) use smtp_blocking::Service;
 pub(crate) use smtp_smol::{ConnectError, Error, Shutdown, Verified, smtp_proto};
 
@@ -225,6 +230,11 @@ impl Server {
         smtp_smol::Server::bind(address).map(Self)
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(self, tls: smtp_proto::tls::ServerTls) -> Self {
+        Self(self.0.tls(tls))
+    }
+
     pub(crate) fn max_connections(self, connections: usize) -> Self {
         Self(self.0.max_connections(connections))
     }
@@ -262,6 +272,23 @@ pub(crate) fn serve<T: Unblocked>(
     block_on(smtp_smol::serve(stream.unblocked(), session, &mut service))
 }
 
+#[cfg(feature = "tls")]
+pub(crate) fn serve_with_tls<T: Unblocked>(
+    stream: T,
+    session: Session,
+    service: &mut (impl Service + Send),
+    tls: &smtp_proto::tls::ServerTls,
+) -> Result<(), server::Error> {
+    let mut service = Answering(service);
+    let stream = stream.unblocked();
+    block_on(smtp_smol::serve_with_tls(
+        stream,
+        session,
+        &mut service,
+        tls,
+    ))
+}
+
 /// A service that answers at once.
 struct Answering<V>(V);
 
@@ -270,8 +297,20 @@ impl<V: DerefMut<Target: Service> + Send> smtp_smol::Service for Answering<V> {
         self.0.start(session);
     }
 
+    fn secured(&mut self, tls: &TlsInfo) {
+        self.0.secured(tls);
+    }
+
+    fn not_secured(&mut self, why: &TlsFailure) {
+        self.0.not_secured(why);
+    }
+
     async fn hello(&mut self, hello: &Hello<'_>) -> Result<(), Rejection> {
         self.0.hello(hello)
+    }
+
+    async fn authenticate(&mut self, question: &Authenticate<'_>) -> Result<Verdict, Rejection> {
+        self.0.authenticate(question)
     }
 
     async fn mail(&mut self, mail: &Mail<'_>) -> Result<(), Rejection> {

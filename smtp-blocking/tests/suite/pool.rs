@@ -7,10 +7,6 @@
     reason = "a test that fails may panic"
 )]
 
-#[path = "common/blocking.rs"]
-mod adapter;
-mod common;
-
 use std::{
     net::TcpListener,
     sync::{Arc, mpsc},
@@ -18,8 +14,8 @@ use std::{
     time::Duration,
 };
 
-use common::{Talk, bounded, config, joined, to_bob};
-use smtp_blocking::{Connector, Error, Pool};
+use crate::adapter::{Connector, Error, Pool};
+use crate::common::{Talk, bounded, config, joined, to_bob};
 use smtp_proto::client::{Fate, PoolPolicy, Transaction};
 
 /// A server that follows a script for each connection, one after another; and a
@@ -168,7 +164,7 @@ fn a_connection_that_the_server_closed_meanwhile() {
             let host = Host::new(PoolPolicy::default(), scripts);
             host.accepted();
             // Until what the server did has come here.
-            thread::sleep(common::SHORT);
+            thread::sleep(crate::common::SHORT);
             host.accepted();
             host.end();
         }
@@ -274,7 +270,7 @@ fn a_message_left_in_stages_is_given_up() {
             ],
         );
         let mut connection = host.pool.get().unwrap();
-        drop(connection.begin(common::from_alice()).unwrap());
+        drop(connection.begin(crate::common::from_alice()).unwrap());
         drop(connection);
         host.accepted();
         host.end();
@@ -291,7 +287,7 @@ fn no_more_connections_than_allowed() {
         let scripts = Box::leak(Box::new([one]));
         let policy = PoolPolicy::default()
             .max_connections(1)
-            .max_wait(common::SHORT);
+            .max_wait(crate::common::SHORT);
         let host = Host::new(policy, scripts);
         let held = host.pool.get().unwrap();
         assert!(!held.is_reused());

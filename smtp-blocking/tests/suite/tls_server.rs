@@ -7,10 +7,6 @@
     reason = "a test that fails may panic"
 )]
 
-#[path = "common/blocking.rs"]
-mod adapter;
-mod common;
-
 use std::{
     io::{ErrorKind, Read},
     net::{TcpListener, TcpStream},
@@ -19,7 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{
+use crate::adapter::{Connection, Connector, Error, Server, serve_with_tls, smtp_proto};
+use crate::common::{
     SHORT, Talk, bounded,
     choppy::Choppy,
     config, joined, lines,
@@ -28,7 +25,6 @@ use common::{
     serving::{Recorder, Seen, Serving, YES, local, mx},
     to_bob,
 };
-use smtp_blocking::{Connection, Connector, Error, Server, serve_with_tls, smtp_proto};
 use smtp_proto::{
     Instant as ProtoInstant, TlsFailure, TlsPolicy,
     client::{Authentication as Login, ErrorKind as Ended},
@@ -151,7 +147,7 @@ fn s_139_what_cannot_be_had_is_not_offered() {
             let session = Session::new(mx().tls(TlsPolicy::Implicit), ProtoInstant::ORIGIN);
             let mut recorder = Recorder::new(YES, mpsc::channel().0);
             let stream = listener.accept().unwrap().0;
-            smtp_blocking::serve(stream, session, &mut recorder).unwrap();
+            crate::adapter::serve(stream, session, &mut recorder).unwrap();
             std::mem::take(&mut recorder.seen)
         });
         // Not a word is said in clear.

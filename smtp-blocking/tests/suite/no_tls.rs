@@ -1,6 +1,5 @@
 //! A program that was built without TLS, and is asked for it.
 
-#![cfg(not(feature = "tls"))]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -8,15 +7,13 @@
     reason = "a test that fails may panic"
 )]
 
-mod common;
-
 use std::{io::ErrorKind, sync::mpsc};
 
-use common::{
+use crate::adapter::{Error, smtp_proto};
+use crate::common::{
     Peer, bounded, config,
     serving::{Recorder, YES, local, mx},
 };
-use smtp_blocking::{Error, smtp_proto};
 use smtp_proto::{TlsFailure, TlsPolicy};
 
 #[test]

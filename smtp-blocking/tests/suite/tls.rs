@@ -7,10 +7,6 @@
     reason = "a test that fails may panic"
 )]
 
-#[path = "common/blocking.rs"]
-mod adapter;
-mod common;
-
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Shutdown, TcpListener},
@@ -19,7 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{
+use crate::adapter::{Addresses, Connection, Connector, Error, smtp_proto};
+use crate::common::{
     Peer, SHORT, Talk, bounded,
     choppy::Choppy,
     config, hasty, joined, lines,
@@ -27,7 +24,6 @@ use common::{
     secured::{SecureTalk, server},
     session_error, to_bob,
 };
-use smtp_blocking::{Addresses, Connection, Connector, Error, smtp_proto};
 use smtp_proto::{
     TlsFailure, TlsPolicy,
     client::{ErrorKind as Ended, Fate, Phase},
@@ -545,7 +541,7 @@ fn m_a_peer_that_takes_nothing_is_given_up_in_time() {
             talk.envelope();
             thread::sleep(Duration::from_secs(2));
         });
-        let config = common::with_timeouts(|timeouts| timeouts.content = SHORT);
+        let config = crate::common::with_timeouts(|timeouts| timeouts.content = SHORT);
         let mut connection = Connector::new(config.tls(TlsPolicy::Required))
             .tls(pki.client.clone())
             .open(peer.stream(), HOST)
