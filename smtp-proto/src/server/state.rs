@@ -72,7 +72,10 @@ const TABLE: &[(State, Trigger, State)] = &[
     (State::Refused, Trigger::Quit, State::Closing),
     (State::Refused, Trigger::Abort, State::Closing),
     // RSET, NOOP, HELP, VRFY and EXPN need no hello (RFC 5321 section 4.1.4).
+    // Nor does STARTTLS, after which everything begins anew: some clients say it
+    // first.
     (State::Greeted, Trigger::Hello, State::Ready),
+    (State::Greeted, Trigger::StartTls, State::Securing),
     (State::Greeted, Trigger::Rset, State::Greeted),
     (State::Greeted, Trigger::Other, State::Greeted),
     (State::Greeted, Trigger::Quit, State::Closing),
@@ -249,7 +252,7 @@ mod tests {
             ),
             (Trigger::Auth, &[Ready]),
             (Trigger::EndOfExchange, &[Authenticating]),
-            (Trigger::StartTls, &[Ready]),
+            (Trigger::StartTls, &[Greeted, Ready]),
             (Trigger::Secured, &[Handshake]),
             (Trigger::TurnAway, &[Handshake]),
             (Trigger::Sent, &[Securing, Closing]),
