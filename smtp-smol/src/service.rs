@@ -20,8 +20,9 @@ use smtp_proto::{
 };
 
 use crate::{
+    handshake::{shake_hands, tell},
     tls::{self, ServerSide},
-    transport::{Handshake, LINGER, Transport, seed},
+    transport::{LINGER, Transport, seed},
 };
 
 /// What a receiver decides, for one connection.
@@ -209,10 +210,8 @@ pub(crate) async fn serve_until<S: AsyncRead + AsyncWrite + Unpin>(
             if let Event::StartTls = event {
                 // A client that has not said anything yet need not be waited for.
                 let stop = poll_fn(|context| end.poll(context).map(|_| ()));
-                let made = transport
-                    .shake_hands(&mut session, tls::answer(side), stop)
-                    .await;
-                transport = match secured(made, &mut session, service) {
+                let made = shake_hands(transport, &mut session, tls::answer(side), stop).await;
+                transport = match tell(made, &mut session, service) {
                     Some(transport) => transport,
                     None => return Ok(()),
                 };
@@ -233,31 +232,6 @@ pub(crate) async fn serve_until<S: AsyncRead + AsyncWrite + Unpin>(
             // The client does not even read that.
             Some(Stage::Cut) => session.handle_write_closed(transport.now()),
         }
-    }
-}
-
-/// Tells what came of a handshake. `None` if the connection is closed.
-fn secured<S: AsyncRead + AsyncWrite + Unpin>(
-    made: Handshake<S>,
-    session: &mut Session,
-    service: &mut impl Service,
-) -> Option<Transport<S>> {
-    match made {
-        Handshake::Established(transport, info) => {
-            service.secured(&info);
-            session.handle_tls_established(info, transport.now());
-            Some(transport)
-        }
-        Handshake::Failed(transport, failure) => {
-            service.not_secured(&failure);
-            session.handle_tls_failed(transport.now());
-            Some(transport)
-        }
-        Handshake::TimedOut => {
-            service.not_secured(&TlsFailure::TimedOut);
-            None
-        }
-        Handshake::Stopped => None,
     }
 }
 

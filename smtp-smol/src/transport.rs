@@ -12,11 +12,11 @@ use async_io::Timer;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::future;
 use smtp_proto::{
-    Instant, TlsFailure, TlsInfo,
+    Instant,
     driver::{Machine, SLICES, fill},
 };
 
-use crate::{channel::Channel, tls::Hello};
+use crate::channel::Channel;
 
 /// How much is read at once, in octets.
 const READ_LEN: usize = 16 * 1024;
@@ -32,15 +32,6 @@ const LISTEN_EVERY: usize = 512 * 1024;
 /// their turn: a fast peer must not keep it for itself.
 const STEPS_AT_ONCE: usize = 64;
 
-/// What came of a handshake.
-pub(crate) enum Handshake<S> {
-    Established(Transport<S>, TlsInfo),
-    Failed(Transport<S>, TlsFailure),
-    /// The session knows. The connection is closed.
-    TimedOut,
-    /// The caller said so. The connection is closed.
-    Stopped,
-}
 /// How often a peer is read from, as long as it has something to say, when its
 /// time is over.
 const LATE_READS: usize = 16;
@@ -49,6 +40,7 @@ const LATE_READS: usize = 16;
 ///
 /// All that is going on is kept here and in the session, and nothing in a
 /// future: one that is dropped loses nothing, and the next goes on where it was.
+/// But for the handshake: whoever drops that drops the stream, too.
 pub(crate) struct Transport<S> {
     channel: Channel<S>,
     opened: std::time::Instant,
@@ -75,7 +67,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         Self::over(Channel::Plain(stream), std::time::Instant::now())
     }
 
-    fn over(channel: Channel<S>, opened: std::time::Instant) -> Self {
+    /// The clock began then.
+    pub(crate) fn over(channel: Channel<S>, opened: std::time::Instant) -> Self {
         Self {
             channel,
             opened,
@@ -88,6 +81,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             steps: 0,
             error: None,
         }
+    }
+
+    /// What [`over`](Self::over) makes one of.
+    pub(crate) fn into_parts(self) -> (Channel<S>, std::time::Instant) {
+        (self.channel, self.opened)
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -139,47 +137,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     /// Reads what has come.
     pub(crate) fn look(&mut self, session: &mut impl Machine, context: &mut Context<'_>) {
         let _ = self.poll_read(session, context);
-    }
-
-    /// Makes the handshake, unless the deadline of the session passes before, or
-    /// `stop` is ready.
-    pub(crate) async fn shake_hands(
-        self,
-        session: &mut impl Machine,
-        hello: Result<Hello, TlsFailure>,
-        stop: impl Future<Output = ()>,
-    ) -> Handshake<S> {
-        let opened = self.opened;
-        let (hello, stream) = match (hello, self.channel) {
-            (Ok(hello), Channel::Plain(stream)) => (hello, stream),
-            (Err(failure), channel) => {
-                return Handshake::Failed(Self::over(channel, opened), failure);
-            }
-            // No session wants TLS inside TLS.
-            #[cfg(feature = "tls")]
-            (Ok(_), Channel::Tls(_)) => return Handshake::Stopped,
-        };
-        let made = async {
-            match hello.shake_hands(stream).await {
-                Ok((channel, info)) => Handshake::Established(Self::over(channel, opened), info),
-                Err((stream, failure)) => {
-                    Handshake::Failed(Self::over(Channel::Plain(stream), opened), failure)
-                }
-            }
-        };
-        let stopped = async {
-            stop.await;
-            Handshake::Stopped
-        };
-        let deadline = session
-            .poll_timeout()
-            .and_then(|at| opened.checked_add(at.since_origin()));
-        let too_late = async {
-            deadline.map_or_else(Timer::never, Timer::at).await;
-            session.handle_timeout(Instant::from_origin(opened.elapsed()));
-            Handshake::TimedOut
-        };
-        future::or(made, future::or(stopped, too_late)).await
     }
 
     /// The deadline has passed. What the peer said in time may wait to be read,
