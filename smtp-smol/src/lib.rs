@@ -27,6 +27,10 @@
 //! # });
 //! ```
 //!
+//! A [`Connector`] says whom to trust with TLS, and more that is the same for
+//! every connection; a [`Pool`] uses connections again. TLS is rustls, with the
+//! feature `tls`, which is on by default.
+//!
 //! Nothing here waits for ever: every wait has the deadline that the session
 //! gives it, and looking up a name and connecting have time limits of their
 //! own. And nothing is lost with a future that is dropped: see [`Connection`].

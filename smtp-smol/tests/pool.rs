@@ -204,3 +204,29 @@ fn m42_a_request_that_nobody_waits_for_may_end_in_time() {
         }
     });
 }
+
+/// What an executor with several threads wants of a future.
+fn can_be_spawned<F: Future + Send>(future: F) -> F {
+    future
+}
+
+#[test]
+fn m42_tasks_in_other_threads_use_a_pool() {
+    bounded(|| {
+        let serving = Serving::new(YES);
+        let pool = pool(serving.address.port(), 2);
+        drop(can_be_spawned(pool.get()));
+        let numbers = 0..8;
+        thread::scope(|scope| {
+            for number in numbers.clone() {
+                let send = can_be_spawned(pool.send(message(&number.to_string())));
+                scope.spawn(|| assert!(soon(send).unwrap().is_complete()));
+            }
+        });
+        pool.close();
+        let mut arrived = arrived(serving);
+        arrived.sort();
+        let expected: Vec<_> = numbers.map(|number| format!("{number}\r\n")).collect();
+        assert_eq!(arrived, expected);
+    });
+}
