@@ -37,11 +37,16 @@ pub struct Authentication {
     channel_binding: Option<ChannelBinding>,
     pub(super) hello_again: bool,
     pub(super) max_rounds: usize,
+    max_iterations: u32,
 }
 
 impl Authentication {
     /// The default of [`max_rounds`](Self::max_rounds).
     pub const DEFAULT_MAX_ROUNDS: usize = 10;
+
+    /// The default of [`max_iterations`](Self::max_iterations). It takes a fast
+    /// machine a few tenths of a second.
+    pub const DEFAULT_MAX_ITERATIONS: u32 = 1_000_000;
 
     /// The mechanisms of this crate, the most preferred one first.
     pub const PREFERENCE: [&'static str; 10] = [
@@ -96,6 +101,7 @@ impl Authentication {
             channel_binding: None,
             hello_again: false,
             max_rounds: Self::DEFAULT_MAX_ROUNDS,
+            max_iterations: Self::DEFAULT_MAX_ITERATIONS,
         }
     }
 
@@ -148,6 +154,15 @@ impl Authentication {
         self
     }
 
+    /// The most iterations that a server may ask for with SCRAM: they are work
+    /// for the client. (Fewer than 4096 are refused, too: they would help
+    /// somebody to guess the password, RFC 7677 section 4.)
+    #[must_use]
+    pub fn max_iterations(mut self, iterations: u32) -> Self {
+        self.max_iterations = iterations;
+        self
+    }
+
     /// The next mechanism to use with a server that offers `offered`, besides
     /// those that were `tried`.
     pub(super) fn choose(
@@ -161,7 +176,7 @@ impl Authentication {
             binding: tls.and_then(|tls| Binding::new(tls, self.channel_binding)),
             plus_offered: offered.iter().any(|name| name.ends_with("-PLUS")),
             nonce,
-            ..sasl::Context::default()
+            max_iterations: self.max_iterations,
         };
         let mut needs_tls = false;
         for name in self.wanted() {

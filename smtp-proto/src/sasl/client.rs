@@ -23,8 +23,7 @@ pub(crate) struct Context {
     /// Printable, without commas, and never used before; see `Nonces`. Without
     /// one there is no SCRAM.
     pub(crate) nonce: Option<String>,
-    /// The most iterations that a server may ask for; 0 stands for
-    /// `scram::MAX_ITERATIONS`.
+    /// The most iterations that a server may ask for.
     pub(crate) max_iterations: u32,
 }
 

@@ -39,7 +39,7 @@ fn context() -> Context {
         binding: Binding::new(&tls(), None),
         plus_offered: true,
         nonce: Nonces::new([2; 32]).next(),
-        max_iterations: 0,
+        max_iterations: 1_000_000,
     }
 }
 

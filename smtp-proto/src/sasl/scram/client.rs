@@ -3,7 +3,7 @@
 use alloc::{format, string::String, vec::Vec};
 
 use super::{
-    MAX_ITERATIONS, MIN_ITERATIONS,
+    MIN_ITERATIONS,
     keys::{Salted, ScramHash, xor},
     message, name_of, named,
 };
@@ -87,10 +87,7 @@ impl Scram {
             authorization,
             password: prepare::password(password),
             nonce,
-            max_iterations: match context.max_iterations {
-                0 => MAX_ITERATIONS,
-                most => most,
-            },
+            max_iterations: context.max_iterations,
             repeated: false,
             state: State::New,
         })
@@ -267,6 +264,7 @@ mod tests {
     fn context(nonce: &str) -> Context {
         Context {
             nonce: Some(nonce.into()),
+            max_iterations: 1_000_000,
             ..Context::default()
         }
     }

@@ -15,10 +15,6 @@ pub(super) use server::Server;
 /// be the server.
 const MIN_ITERATIONS: u32 = 4096;
 
-/// The most iterations that a server may ask for, unless configured otherwise:
-/// about a second of work, in which a client does nothing else.
-const MAX_ITERATIONS: u32 = 1_000_000;
-
 /// The iterations of keys that the server derives from a stored password in
 /// the exchange itself, where they protect nothing that is not stored.
 const SERVER_ITERATIONS: u32 = MIN_ITERATIONS;
