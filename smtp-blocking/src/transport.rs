@@ -225,7 +225,14 @@ impl<S: Stream> Transport<S> {
         let read = self.channel.read(&mut self.buffer, limit);
         let now = self.now();
         match read {
-            Ok(n) => session.handle_input(self.buffer.get(..n).unwrap_or_default(), now),
+            Ok(n) => {
+                let input = self.buffer.get_mut(..n).unwrap_or_default();
+                let secret = session.expects_secrets();
+                session.handle_input(input, now);
+                if secret {
+                    input.fill(0);
+                }
+            }
             Err(error) if is_timeout(&error) => session.handle_timeout(now),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {

@@ -25,6 +25,11 @@ pub enum TlsFailure {
     /// The certificate was issued by somebody who is not trusted, or by its
     /// owner.
     UnknownIssuer,
+    /// The certificate is not that of a server but of an issuer, which is how
+    /// tools make one that is signed by itself unless told otherwise
+    /// (`basicConstraints=CA:FALSE`). It cannot be trusted, not even if it is
+    /// given as one that can be.
+    SelfSigned,
     /// Something else is wrong with the certificate.
     Certificate(String),
     /// The other side closed the connection during the handshake.
@@ -60,6 +65,7 @@ impl TlsFailure {
                 | Self::Expired
                 | Self::NotValidYet
                 | Self::UnknownIssuer
+                | Self::SelfSigned
                 | Self::Certificate(_)
         )
     }
@@ -86,6 +92,10 @@ impl fmt::Display for TlsFailure {
             Self::UnknownIssuer => {
                 f.write_str("the issuer of the certificate is unknown, or not trusted here")
             }
+            Self::SelfSigned => f.write_str(
+                "the issuer of the certificate is unknown: it is that of an issuer itself \
+                 (CA:TRUE), and not of a server",
+            ),
             Self::Certificate(problem) => write!(f, "the certificate cannot be used: {problem}"),
             Self::PeerClosed => {
                 f.write_str("the other side closed the connection during the handshake")

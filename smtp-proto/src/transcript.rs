@@ -61,6 +61,14 @@ impl Transcript {
         self.0 = Some(SyncWrapper::new(hook));
     }
 
+    /// A line that may be anything: what a client sends behind an AUTH that was
+    /// refused may be what it would have sent in the exchange.
+    pub(crate) fn doubtful(&mut self) {
+        if let Some(hook) = self.hook() {
+            hook(Entry::Command(b"***"));
+        }
+    }
+
     pub(crate) fn command(&mut self, line: &[u8]) {
         let Some(hook) = self.hook() else { return };
         match shown_of_auth(line) {
@@ -72,8 +80,8 @@ impl Transcript {
     /// A response went by in an exchange of authentication, or its
     /// cancellation.
     pub(crate) fn response(&mut self, is_cancelled: bool) {
-        if let Some(hook) = &mut self.0 {
-            hook.get_mut()(Entry::Command(if is_cancelled { b"*" } else { b"***" }));
+        if let Some(hook) = self.hook() {
+            hook(Entry::Command(if is_cancelled { b"*" } else { b"***" }));
         }
     }
 
@@ -95,16 +103,19 @@ impl Transcript {
 }
 
 /// What may be shown of `AUTH PLAIN secret`: the mechanism, if it is one. `None`
-/// if the line can be shown as it is.
+/// if the line can be shown as it is. Whatever looks like an attempt at the
+/// command may carry a secret, too.
 fn shown_of_auth(line: &[u8]) -> Option<&[u8]> {
-    let (verb, rest) = line.split_at_checked(VERB.len())?;
-    if !verb.eq_ignore_ascii_case(VERB) || rest.first()?.is_ascii_alphanumeric() {
+    let junk = line.iter().take_while(|b| !b.is_ascii_alphabetic()).count();
+    let (verb, rest) = line.get(junk..)?.split_at_checked(VERB.len())?;
+    if !verb.eq_ignore_ascii_case(VERB) || rest.is_empty() {
         return None;
     }
     let name = rest.strip_prefix(b" ").unwrap_or_default();
     let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     let length = name.iter().take_while(|b| is_name(b)).count();
     match name.get(length) {
+        _ if junk > 0 || length > MAX_MECHANISM_LEN => Some(verb),
         None if length > 0 => None,
         Some(b' ') => line.get(..VERB.len() + 1 + length),
         _ => Some(verb),
@@ -112,6 +123,9 @@ fn shown_of_auth(line: &[u8]) -> Option<&[u8]> {
 }
 
 const VERB: &[u8] = b"AUTH";
+
+/// The longest name of a mechanism (RFC 4422 section 3.1).
+const MAX_MECHANISM_LEN: usize = 20;
 
 impl fmt::Debug for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -146,7 +160,10 @@ mod tests {
         transcript.command(b"AUTH\tPLAIN wonderland");
         transcript.command(b"AUTH  wonderland");
         transcript.command(b"AUTH PLAIN\twonderland");
-        transcript.command(b"AUTHOR wonderland");
+        transcript.command(b"AUTHPLAIN wonderland");
+        transcript.command(b"\0AUTH PLAIN wonderland");
+        transcript.command(b"AUTH AGFsaWNlAHdvbmRlcmxhbmQAAAA");
+        transcript.command(b"AUT wonderland");
         assert_eq!(
             *seen.lock().unwrap(),
             [
@@ -156,7 +173,10 @@ mod tests {
                 "C: AUTH ***",
                 "C: AUTH  ***",
                 "C: AUTH ***",
-                "C: AUTHOR wonderland"
+                "C: AUTH ***",
+                "C: AUTH ***",
+                "C: AUTH ***",
+                "C: AUT wonderland"
             ]
         );
     }

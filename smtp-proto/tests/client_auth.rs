@@ -495,6 +495,90 @@ fn every_split_of_an_exchange() {
 }
 
 #[test]
+fn an_early_235_to_login() {
+    for challenges in [0, 1] {
+        let authentication = Authentication::password("alice", "wonderland")
+            .mechanisms(["LOGIN"])
+            .secrets_in_clear(true);
+        let mut talk = opening(authentication, &["AUTH LOGIN"]);
+        assert_eq!(talk.out(), "AUTH LOGIN\r\n");
+        for _ in 0..challenges {
+            talk.exchange("334 \r\n", "YWxpY2U=\r\n");
+        }
+        talk.exchange("235 ok\r\n", "QUIT\r\n");
+        let (_, reason) = error(&mut talk);
+        assert!(reason.to_string().contains("accepted"), "{reason}");
+    }
+}
+
+#[test]
+fn c_138_no_starttls_once_authenticated() {
+    let config = config()
+        .tls(TlsPolicy::Opportunistic)
+        .authentication(by(speaks(b"x")).secrets_in_clear(true).hello_again(true));
+    let mut talk = Talk::new(config);
+    talk.exchange("220 x\r\n", EHLO);
+    talk.exchange(&hello(&["AUTH X-TEST"]), "AUTH X-TEST eA==\r\n");
+    talk.exchange("235 ok\r\n", EHLO);
+    talk.exchange(&hello(&["STARTTLS"]), "");
+    assert_eq!(talk.events(), ["ready"]);
+}
+
+#[test]
+fn c_212_not_asked_for_twice_before_the_session_is_open() {
+    let mut talk = Talk::new(config().authentication(by(speaks(b"x"))));
+    assert_eq!(
+        talk.session.authenticate(by(speaks(b"y"))),
+        Err(CommandError::Authenticated)
+    );
+    talk.exchange("220 x\r\n", EHLO);
+    talk.exchange(&hello(&["AUTH X-TEST"]), "AUTH X-TEST eA==\r\n");
+}
+
+/// The server, or somebody in between, could get rid of the binding with a 504.
+#[test]
+#[cfg(feature = "digest")]
+fn c_206_channel_binding_is_not_given_up() {
+    let config = config()
+        .tls(TlsPolicy::Implicit)
+        .authentication(Authentication::password("alice", "wonderland"));
+    let mut talk = Talk::new(config);
+    talk.session.set_seed([7; 32]);
+    let now = talk.now;
+    let info = TlsInfo::new().exporter([1; 32]);
+    talk.session.handle_tls_established(info, now);
+    talk.events();
+    talk.exchange("220 x\r\n", EHLO);
+    talk.say(hello(&[
+        "AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 PLAIN",
+    ]));
+    assert!(talk.out().starts_with("AUTH SCRAM-SHA-256-PLUS "));
+    talk.say("504 5.5.4 no\r\n");
+    assert!(talk.out().starts_with("AUTH SCRAM-SHA-1-PLUS "));
+    talk.exchange("504 5.5.4 no\r\n", "QUIT\r\n");
+    talk.events();
+    assert!(talk.error.unwrap().to_string().contains("504"));
+}
+
+#[test]
+fn what_the_server_says_does_nothing_to_a_terminal() {
+    let authentication = Authentication::new(sasl::Credentials::token("alice", "secret"))
+        .mechanisms(["XOAUTH2"])
+        .secrets_in_clear(true);
+    let mut talk = opening(authentication, &["AUTH XOAUTH2"]);
+    talk.out();
+    // {"status":"ESC]0;x BEL CR LF"}
+    talk.exchange("334 eyJzdGF0dXMiOiIbXTA7eAcNCiJ9\r\n", "\r\n");
+    talk.say("535 5.7.8 no\r\n");
+    let (error, _) = error(&mut talk);
+    let shown = error.to_string();
+    assert!(
+        shown.contains("status") && !shown.chars().any(char::is_control),
+        "{shown:?}"
+    );
+}
+
+#[test]
 fn nothing_is_configured_by_accident() {
     let talk = opening(by(speaks(b"x")), &["AUTH X-TEST"]);
     assert!(talk.session.authenticated().is_none());

@@ -675,7 +675,7 @@ fn s_159_nothing_shows_what_clients_said() {
             "S: 334 ***",
             "C: ***",
             "S: 535 5.7.8 authentication failed",
-            "C: AUTH ***",
+            "C: ***",
             "S: 500 5.5.2 unknown command",
             "C: AUTH PLAIN ***",
             "S: 235 2.7.0 authenticated",
@@ -691,4 +691,50 @@ fn s_159_nothing_shows_what_clients_said() {
     ] {
         assert!(!shown.contains(secret), "{secret}");
     }
+}
+
+/// A client that does not wait for the answer to AUTH says its secrets all the
+/// same.
+#[test]
+fn s_159_what_was_meant_for_an_exchange_that_was_refused() {
+    for (config, auth) in [
+        (submission(), "AUTH FOO"),
+        (submission(), "AUTH PLAIN !!!"),
+        (config(TlsPolicy::None), "AUTH LOGIN"),
+        (
+            config(TlsPolicy::None).authentication(Authentication::new()),
+            "AUTH LOGIN",
+        ),
+        (
+            config(TlsPolicy::Required).authentication(Authentication::new()),
+            "AUTH LOGIN",
+        ),
+    ] {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&lines);
+        let mut session = Session::new(config, Instant::ORIGIN);
+        session.set_transcript(move |entry| sink.lock().unwrap().push(entry.to_string()));
+        let mut server = Server::of(session);
+        if server.seen.contains(&"starttls".to_owned()) {
+            server.secure();
+        }
+        server.send(format!(
+            "EHLO a\r\n{auth}\r\nYWxpY2U=\r\nd29uZGVybGFuZA\r\nd29uZGVybGFuZA==\r\n\
+             NOOP\r\nETRN x\r\n"
+        ));
+        let shown = lines.lock().unwrap().join("\n");
+        assert!(!shown.contains("YWxpY2U"), "{shown}");
+        assert!(!shown.contains("d29uZGVybGFuZA"), "{shown}");
+        assert!(
+            shown.contains("C: NOOP\n") && shown.contains("C: ETRN x\n"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn s_041_nothing_is_listed_that_everything_is_refused_before() {
+    let mut server = Server::new(config(TlsPolicy::Required).authentication(Authentication::new()));
+    assert!(!server.ask(HELLO).contains("AUTH"));
+    assert_eq!(server.code(RIGHT), "530 5.7.0");
 }

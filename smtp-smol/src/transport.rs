@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    hint::black_box,
     io::{self, ErrorKind, IoSlice},
     pin::Pin,
     task::{Context, Poll},
@@ -272,7 +273,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         };
         let now = self.now();
         match read {
-            Ok(n) => session.handle_input(buffer.get(..n).unwrap_or_default(), now),
+            Ok(n) => {
+                let input = buffer.get_mut(..n).unwrap_or_default();
+                let secret = session.expects_secrets();
+                session.handle_input(input, now);
+                if secret {
+                    input.fill(0);
+                    // Nobody reads that, but it has to be done all the same.
+                    black_box(input);
+                }
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => {
                 self.error.get_or_insert(error);

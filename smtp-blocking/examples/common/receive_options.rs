@@ -95,6 +95,7 @@ impl Options {
                     options.timeouts.command = timeout;
                     options.timeouts.content = timeout;
                     options.timeouts.output = timeout;
+                    options.timeouts.tls_handshake = options.timeouts.tls_handshake.min(timeout);
                 }
                 "--repair-line-endings" => options.lone_line_endings = LoneLineEndings::Repair,
                 _ if options.security.take(option, &mut value)? => {}

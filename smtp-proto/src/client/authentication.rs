@@ -9,6 +9,13 @@ use crate::{
     types::{Class, Reply, is_mechanism_name},
 };
 
+/// What a name ends in if the mechanism is bound to the channel (RFC 5802 section
+/// 4).
+const PLUS: &str = "-PLUS";
+
+/// How many of the mechanisms that a server offers an error tells.
+const MAX_TOLD: usize = 20;
+
 /// How to authenticate: with what, by which mechanisms, and within which bounds
 /// (RFC 4954).
 ///
@@ -17,7 +24,8 @@ use crate::{
 /// is the strongest: SCRAM bound to the channel, SCRAM, CRAM-MD5, and then those
 /// that show the password to the server. Another one is tried only where the
 /// server says that this one is not to be had (432, 454, 504, 534, 538), never
-/// where it says that the credentials are wrong: that may lock the account.
+/// where it says that the credentials are wrong: that may lock the account. Nor is
+/// one without channel binding tried after one with it.
 ///
 /// ```
 /// use smtp_proto::{TlsPolicy, client::{Authentication, Config}};
@@ -174,13 +182,17 @@ impl Authentication {
     ) -> Result<(String, Box<dyn Mechanism>), AuthenticationError> {
         let context = sasl::Context {
             binding: tls.and_then(|tls| Binding::new(tls, self.channel_binding)),
-            plus_offered: offered.iter().any(|name| name.ends_with("-PLUS")),
+            plus_offered: offered.iter().any(|name| name.ends_with(PLUS)),
             nonce,
             max_iterations: self.max_iterations,
         };
         let mut needs_tls = false;
+        // To go on without channel binding where it was refused is what somebody
+        // in between would want (RFC 5802 section 6).
+        let must_bind = tried.iter().any(|name| name.ends_with(PLUS));
         for name in self.wanted() {
             let usable = offered.contains(&name)
+                && (name.ends_with(PLUS) || !must_bind)
                 && is_mechanism_name(name)
                 && !tried.iter().any(|tried| tried == name);
             let made = match &self.custom {
@@ -198,8 +210,9 @@ impl Authentication {
         Err(if needs_tls {
             AuthenticationError::NeedsTls
         } else {
+            let some = offered.iter().take(MAX_TOLD);
             AuthenticationError::NotOffered {
-                offered: offered.iter().map(|&name| name.to_owned()).collect(),
+                offered: some.map(|&name| name.to_owned()).collect(),
             }
         })
     }
@@ -240,7 +253,7 @@ impl fmt::Debug for Custom {
 pub enum AuthenticationError {
     /// The server offers no mechanism that could be used.
     NotOffered {
-        /// What it offers.
+        /// What it offers: the first twenty of it.
         offered: Vec<String>,
     },
     /// The server offers no mechanism but such as would show the password to

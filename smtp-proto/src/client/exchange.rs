@@ -126,7 +126,8 @@ impl Session {
         match (reply.class(), exchange.cancelled.take()) {
             // To a cancellation there can be no challenge.
             (Some(Class::PositiveIntermediate), Some(_)) => {
-                self.fail(ErrorKind::Unexpected, Some(reply));
+                // Its text may be what the client had said.
+                self.fail(ErrorKind::Unexpected, Some(reply.without_text()));
             }
             (_, Some(reason)) => self.not_authenticated(exchange.request, reason),
             (Some(Class::PositiveIntermediate), None) => self.challenged(exchange, &reply),

@@ -30,6 +30,7 @@ impl Session {
         self.tls = Some(info);
         self.capabilities = Capabilities::default();
         self.greeting = None;
+        self.authenticated = None;
         self.tainted = false;
         self.parser = ReplyParser::new(self.config.reply_limits);
         self.pipeline.pop();

@@ -41,10 +41,13 @@ pub trait Machine {
     fn handle_write_closed(&mut self, now: Instant);
     /// Whether to read. A client always listens.
     fn wants_input(&self) -> bool;
+    /// Whether what comes may be a password, so that it is not to be left lying in
+    /// a buffer of the driver's.
+    fn expects_secrets(&self) -> bool;
 }
 
 macro_rules! machine {
-    ($session:ty, $wants_input:expr) => {
+    ($session:ty, $wants_input:expr, $expects_secrets:expr) => {
         impl Machine for $session {
             fn poll_transmit(&self) -> Option<Transmit<'_>> {
                 self.poll_transmit()
@@ -67,9 +70,16 @@ macro_rules! machine {
             fn wants_input(&self) -> bool {
                 $wants_input(self)
             }
+            fn expects_secrets(&self) -> bool {
+                $expects_secrets(self)
+            }
         }
     };
 }
 
-machine!(client::Session, |_: &Self| true);
-machine!(server::Session, server::Session::wants_input);
+machine!(client::Session, |_: &Self| true, |_: &Self| false);
+machine!(
+    server::Session,
+    server::Session::wants_input,
+    server::Session::expects_secrets
+);

@@ -34,7 +34,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotBase64 => f.write_str("a challenge that is not base64"),
-            Self::TooEarly => f.write_str("the server accepted before it had proved who it is"),
+            Self::TooEarly => f.write_str("the server accepted too early"),
             Self::Challenge(what) => write!(f, "a challenge that makes no sense: {what}"),
             Self::Server(what) => write!(f, "the server is not who it should be: {what}"),
             Self::Credentials(what) => write!(f, "credentials that cannot be: {what}"),

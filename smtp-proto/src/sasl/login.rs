@@ -59,7 +59,11 @@ impl Mechanism for Login {
     }
 
     fn finish(&mut self) -> Result<(), Error> {
-        if self.asked < 2 { Err(Error::TooEarly) } else { Ok(()) }
+        if self.asked < 2 {
+            Err(Error::TooEarly)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -47,20 +47,21 @@ impl Dialogue {
             self.overlong_line();
             return None;
         }
-        self.transcript.command(line);
         self.count_command();
         if is_auth {
+            self.transcript.command(line);
             return self.auth(line);
-        }
-        if self.commands() == 1 && is_http(line) {
-            self.abort(reply::NOT_HTTP, Discarded::TooManyErrors);
-            return None;
         }
         let parsed = if self.config.lenient_paths {
             wire::parse_command_lenient(line)
         } else {
             wire::parse_command(line)
         };
+        self.show(line, &parsed);
+        if self.commands() == 1 && is_http(line) {
+            self.abort(reply::NOT_HTTP, Discarded::TooManyErrors);
+            return None;
+        }
         let decided = match parsed {
             Ok(command) => self.decide(command),
             Err(_) if self.state() == State::Refused => Err(reply::NO_SERVICE),
@@ -70,6 +71,18 @@ impl Dialogue {
             self.fail(reply);
             None
         })
+    }
+
+    /// Shows a command to the transcript; but behind an AUTH, until there is a
+    /// command that is one, only that there was a line.
+    fn show(&mut self, line: &[u8], parsed: &Result<Command, CommandSyntaxError>) {
+        let is_command = !matches!(parsed, Err(_) | Ok(Command::Extension(_)));
+        self.behind_auth &= !is_command;
+        if self.behind_auth {
+            self.transcript.doubtful();
+        } else {
+            self.transcript.command(line);
+        }
     }
 
     /// A line was longer than a command may be.

@@ -52,6 +52,9 @@ pub(super) struct Dialogue {
     /// How many commands were read.
     commands: u64,
     errors: usize,
+    /// What came last was AUTH, or no command: it may be meant for an exchange
+    /// that there is not.
+    pub(super) behind_auth: bool,
     refused_recipients: usize,
 }
 
@@ -94,6 +97,7 @@ impl Dialogue {
             answered: false,
             commands: 0,
             errors: 0,
+            behind_auth: false,
             refused_recipients: 0,
         };
         if !dialogue.is_securing() {

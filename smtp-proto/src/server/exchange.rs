@@ -87,12 +87,15 @@ impl Dialogue {
 
     /// The mechanisms that EHLO lists on this connection.
     pub(super) fn offered_mechanisms(&self) -> impl Iterator<Item = ServerMechanism> {
+        // Where everything is refused before TLS, AUTH is, too.
         let offered = self.config.authentication.iter();
+        let offered = offered.filter(|_| !self.must_be_secured());
         offered.flat_map(|offered| offered.offered(self.tls(), self.nonces.is_some()))
     }
 
     /// Deals with an AUTH command.
     pub(super) fn auth(&mut self, line: &[u8]) -> Option<Asked> {
+        self.behind_auth = true;
         match self.begin(line) {
             Ok(step) => self.take_step(step),
             Err(reply) => {

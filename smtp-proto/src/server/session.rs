@@ -276,6 +276,14 @@ impl Session {
             && self.dialogue.output.pending() < Self::OUTPUT_CAP
     }
 
+    /// Whether what comes may be a password: the client can authenticate, and has
+    /// not. A driver then wipes its buffer when it has handed over what is in it;
+    /// the session does so with its own.
+    #[must_use]
+    pub fn expects_secrets(&self) -> bool {
+        self.config().authentication.is_some() && self.authenticated().is_none()
+    }
+
     /// Where the session stands.
     #[must_use]
     pub fn state(&self) -> State {

@@ -69,7 +69,12 @@ fn of_certificate(problem: &CertificateError) -> TlsFailure {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             TlsFailure::NotValidYet
         }
-        CertificateError::UnknownIssuer => TlsFailure::UnknownIssuer,
+        // One who is trusted has the same name, and another key.
+        CertificateError::UnknownIssuer
+        | CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            TlsFailure::UnknownIssuer
+        }
         CertificateError::NotValidForName => TlsFailure::NameMismatch {
             asked: String::new(),
             presented: Vec::new(),
@@ -85,6 +90,10 @@ fn of_certificate(problem: &CertificateError) -> TlsFailure {
                 .take(NAMES)
                 .collect(),
         },
+        // Signed by itself, as tools make it when asked for nothing else.
+        CertificateError::Other(error) if error.0.to_string() == "CaUsedAsEndEntity" => {
+            TlsFailure::SelfSigned
+        }
         // What the verifier of a system says, in its own words.
         CertificateError::Other(error) => TlsFailure::Certificate(printable(&error.0.to_string())),
         problem => TlsFailure::Certificate(printable(&in_words(&problem.to_string()))),

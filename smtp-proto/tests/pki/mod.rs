@@ -31,6 +31,19 @@ impl Ca {
         }
     }
 
+    /// As tools make one that are asked for nothing else.
+    pub(crate) fn signed_by_itself(names: &[&str]) -> Identity {
+        let mut params = params(names, "somebody");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        Identity {
+            chain: certificate.pem(),
+            key: key.serialize_pem(),
+            der: certificate.der().to_vec(),
+        }
+    }
+
     /// For these DNS names and IP addresses.
     pub(crate) fn issue(&self, names: &[&str]) -> Identity {
         self.sign(&params(names, "somebody"))
