@@ -86,19 +86,19 @@ extern crate std;
 mod buffer;
 pub mod client;
 pub mod driver;
-mod failure;
 pub mod sasl;
 mod security;
 pub mod server;
 mod time;
 #[cfg(feature = "rustls")]
 pub mod tls;
+mod tls_failure;
 mod transcript;
 pub mod types;
 pub mod wire;
 
 pub use buffer::Transmit;
-pub use failure::TlsFailure;
 pub use security::{TlsInfo, TlsPolicy};
 pub use time::Instant;
+pub use tls_failure::TlsFailure;
 pub use transcript::Entry;
