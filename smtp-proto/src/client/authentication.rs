@@ -334,7 +334,17 @@ impl fmt::Display for AuthenticationError {
             } => {
                 write!(f, "{mechanism} refused: {reply}")?;
                 match message {
-                    Some(message) => write!(f, " ({message})"),
+                    Some(message) => {
+                        f.write_str(" (")?;
+                        for c in message.chars() {
+                            if c.is_control() {
+                                write!(f, "{}", c.escape_default())?;
+                            } else {
+                                write!(f, "{c}")?;
+                            }
+                        }
+                        f.write_str(")")
+                    }
                     None => Ok(()),
                 }
             }

@@ -184,7 +184,7 @@ impl Session {
             self.config.tls,
             TlsPolicy::Opportunistic | TlsPolicy::Required
         );
-        if self.tls.is_some() || !wanted {
+        if self.tls.is_some() || !wanted || self.authenticated.is_some() {
             self.authenticate_or_open();
         } else if self.capabilities.has(&Capability::StartTls) {
             self.advance(Input::StartTls);

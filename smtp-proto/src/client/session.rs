@@ -266,7 +266,7 @@ impl Session {
         &mut self,
         authentication: Authentication,
     ) -> Result<RequestId, CommandError> {
-        if self.authenticated.is_some() {
+        if self.authenticated.is_some() || (!self.is_open && self.config.authentication.is_some()) {
             return Err(CommandError::Authenticated);
         }
         self.check_room()?;

@@ -57,6 +57,10 @@ impl Mechanism for Login {
             _ => Err(Error::Challenge("LOGIN has said everything")),
         }
     }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        if self.asked < 2 { Err(Error::TooEarly) } else { Ok(()) }
+    }
 }
 
 /// The server's half.
