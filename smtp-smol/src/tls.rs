@@ -171,3 +171,69 @@ fn some(written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         written => written,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Always has an octet, and does this with each write.
+    struct Odd(fn() -> io::Result<usize>);
+
+    impl AsyncRead for Odd {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(1))
+        }
+    }
+
+    impl AsyncWrite for Odd {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready((self.0)())
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn c_306_what_tls_cannot_deal_with_does_not_get_there() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut write = |result: fn() -> io::Result<usize>| {
+            Pin::new(&mut Steady::new(Odd(result))).poll_write(&mut context, b"octets")
+        };
+        assert!(write(|| Err(ErrorKind::Interrupted.into())).is_pending());
+        assert!(matches!(write(|| Ok(3)), Poll::Ready(Ok(3))));
+        let Poll::Ready(Err(error)) = write(|| Ok(0)) else {
+            unreachable!("nothing was taken");
+        };
+        assert_eq!(error.kind(), ErrorKind::WriteZero);
+    }
+
+    #[test]
+    fn c_309_a_peer_that_never_pauses_is_made_to() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut stream = Steady::new(Odd(|| Ok(1)));
+        for _ in 0..3 {
+            for _ in 0..READS_AT_ONCE {
+                let read = Pin::new(&mut stream).poll_read(&mut context, &mut [0]);
+                assert!(read.is_ready());
+            }
+            let read = Pin::new(&mut stream).poll_read(&mut context, &mut [0]);
+            assert!(read.is_pending());
+        }
+    }
+}

@@ -205,6 +205,36 @@ fn m42_a_request_that_nobody_waits_for_may_end_in_time() {
     });
 }
 
+/// Neither is found out by sending a message.
+#[test]
+fn what_the_server_said_meanwhile_is_looked_at() {
+    bounded(|| {
+        for end in ["421 4.3.2 idle for too long\r\n", ""] {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+            let pool = pool(listener.local_addr().unwrap().port(), 1);
+            let (say, said) = mpsc::channel();
+            let host = thread::spawn(move || {
+                let mut talk = Talk::new(listener.accept().unwrap().0);
+                talk.hello(&[]);
+                said.recv().unwrap();
+                talk.say(end);
+                if end.is_empty() {
+                    talk.shut();
+                }
+                let mut next = Talk::new(listener.accept().unwrap().0);
+                next.hello(&[]);
+                next.quit();
+            });
+            drop(soon(pool.get()).unwrap());
+            say.send(()).unwrap();
+            thread::sleep(SHORT);
+            assert!(!soon(pool.get()).unwrap().is_reused(), "{end:?}");
+            pool.close();
+            joined(host.join());
+        }
+    });
+}
+
 /// What an executor with several threads wants of a future.
 fn can_be_spawned<F: Future + Send>(future: F) -> F {
     future
