@@ -27,8 +27,8 @@ pub enum TlsFailure {
     UnknownIssuer,
     /// The certificate is not that of a server but of an issuer, which is how
     /// tools make one that is signed by itself unless told otherwise
-    /// (`basicConstraints=CA:FALSE`). It cannot be trusted, not even if it is
-    /// given as one that can be.
+    /// (`basicConstraints=CA:FALSE`). It is trusted only if it is itself among
+    /// the certificates that were given as trusted.
     SelfSigned,
     /// Something else is wrong with the certificate.
     Certificate(String),

@@ -217,7 +217,8 @@ fn m_each_kind_of_bad_certificate_is_told_from_the_others() {
         assert_eq!(of(&stranger.issue(&names)), TlsFailure::UnknownIssuer);
     }
     let stranger = Ca::new("somebody else");
-    assert_eq!(of(&Ca::signed_by_itself(&names)), TlsFailure::SelfSigned);
+    let own = Ca::signed_by_itself(&names, (2001, 3001));
+    assert_eq!(of(&own), TlsFailure::SelfSigned);
     let mut texts: Vec<_> = [
         of(&ca.issue(&["mx.example.org"])),
         of(&ca.expired(&names)),
@@ -229,6 +230,37 @@ fn m_each_kind_of_bad_certificate_is_told_from_the_others() {
     .collect();
     texts.dedup();
     assert_eq!(texts.len(), 4, "{texts:?}");
+}
+
+/// What `openssl req -x509` makes, given as that which is to be trusted.
+#[test]
+fn m_a_certificate_that_is_signed_by_itself_and_trusted() {
+    let names = ["mx.example.net"];
+    let pinned = |identity: &Identity| ClientTls::with_ca_pem(identity.chain.as_bytes()).unwrap();
+    let own = Ca::signed_by_itself(&names, (2001, 3001));
+    both(&pinned(&own), &server(&own), "mx.example.net").unwrap();
+
+    // Everything else is checked all the same.
+    let refused = |client: &Identity, host| refusal(&pinned(client), &server(&own), host);
+    assert!(matches!(
+        refused(&own, "mx.example.org"),
+        TlsFailure::NameMismatch { .. }
+    ));
+    let another = Ca::signed_by_itself(&names, (2001, 3001));
+    assert!(matches!(
+        refused(&another, "mx.example.net"),
+        TlsFailure::SelfSigned | TlsFailure::UnknownIssuer
+    ));
+    for (years, failure) in [
+        ((2001, 2002), TlsFailure::Expired),
+        ((3001, 3002), TlsFailure::NotValidYet),
+    ] {
+        let own = Ca::signed_by_itself(&names, years);
+        assert_eq!(
+            refusal(&pinned(&own), &server(&own), "mx.example.net"),
+            failure
+        );
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use rustls::{
 };
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use super::{TlsError, info, pem, provider};
+use super::{TlsError, info, pem, provider, verifier::Verifier};
 use crate::TlsInfo;
 
 /// Whom a client trusts, and who it is.
@@ -51,13 +51,16 @@ impl ClientTls {
         Ok(Self::from_config(Arc::new(config)))
     }
 
-    /// Trusts those who have these certificates, and nobody else.
+    /// Trusts those who have these certificates, and nobody else. One of them may
+    /// be that of the server itself.
     ///
     /// # Errors
     /// [`TlsError`] if there is none, or one cannot be read.
     pub fn with_ca_pem(pem: &[u8]) -> Result<Self, TlsError> {
+        let verifier = Verifier::new(pem::roots(pem)?, pem::certificates(pem)?)?;
         let config = builder()?
-            .with_root_certificates(pem::roots(pem)?)
+            .dangerous() // as rustls calls it: nothing is left unchecked
+            .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         Ok(Self::from_config(Arc::new(config)))
     }

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 
 use rustls::{CertificateError, Error, InvalidMessage};
 
-use super::TlsError;
+use super::{TlsError, verifier::is_of_an_issuer};
 use crate::TlsFailure;
 
 /// How many of the names in a certificate are told, and how much of each: they
@@ -91,9 +91,7 @@ fn of_certificate(problem: &CertificateError) -> TlsFailure {
                 .collect(),
         },
         // Signed by itself, as tools make it when asked for nothing else.
-        CertificateError::Other(error) if error.0.to_string() == "CaUsedAsEndEntity" => {
-            TlsFailure::SelfSigned
-        }
+        problem if is_of_an_issuer(problem) => TlsFailure::SelfSigned,
         // What the verifier of a system says, in its own words.
         CertificateError::Other(error) => TlsFailure::Certificate(printable(&error.0.to_string())),
         problem => TlsFailure::Certificate(printable(&in_words(&problem.to_string()))),

@@ -21,6 +21,7 @@ mod names;
 mod pem;
 mod server;
 mod side;
+mod verifier;
 
 use alloc::sync::Arc;
 use core::fmt;

@@ -32,8 +32,10 @@ impl Ca {
     }
 
     /// As tools make one that are asked for nothing else.
-    pub(crate) fn signed_by_itself(names: &[&str]) -> Identity {
+    pub(crate) fn signed_by_itself(names: &[&str], years: (i32, i32)) -> Identity {
         let mut params = params(names, "somebody");
+        params.not_before = date_time_ymd(years.0, 1, 1);
+        params.not_after = date_time_ymd(years.1, 1, 1);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
