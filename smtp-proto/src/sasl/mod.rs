@@ -13,7 +13,10 @@
 //! | `CRAM-MD5` | password | what a guess can be tried on, fast | feature `digest` |
 //! | `PLAIN`, `LOGIN` | password | the password | |
 
-#![allow(dead_code, reason = "the sessions are to use it")]
+#![cfg_attr(
+    not(feature = "digest"),
+    allow(dead_code, reason = "only SCRAM and CRAM-MD5 use it")
+)]
 
 #[cfg(feature = "digest")]
 mod certificate;
@@ -51,7 +54,6 @@ pub use mechanism::{Challenge, Mechanism};
 pub use scram::{ScramHash, ScramKeys};
 pub use server::ServerMechanism;
 
-#[allow(unused_imports, reason = "for the sessions")]
 pub(crate) use {
     channel_binding::Binding,
     client::{Context, client},
