@@ -19,6 +19,9 @@ use crate::{
 /// server says that this one is not to be had (432, 454, 504, 534, 538), never
 /// where it says that the credentials are wrong: that may lock the account.
 ///
+/// SCRAM needs [`Session::set_seed`](super::Session::set_seed), which the
+/// adapters call; without it, it is passed over.
+///
 /// ```
 /// use smtp_proto::{TlsPolicy, client::{Authentication, Config}};
 ///
