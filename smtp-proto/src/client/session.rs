@@ -243,6 +243,20 @@ impl Session {
         Ok(())
     }
 
+    /// Abandons what nobody attends to any more, for a driver that is asked for
+    /// something else: a transaction in stages, as [`reset`](Self::reset) does, and
+    /// with it the session, as [`abort`](Self::abort) does, if the server waits for
+    /// content that nobody will supply. Everything else goes on.
+    pub fn abandon(&mut self) {
+        let current = self.current.as_ref();
+        if self.state == State::Content && current.is_some_and(|now| now.content().is_none()) {
+            self.abort();
+        } else {
+            // It is an error if there is nothing in stages, and none here.
+            let _ = self.reset();
+        }
+    }
+
     /// Permission to supply content: `Some` exactly while the session can take
     /// a chunk, which is from [`Event::BodyWanted`] to the end of the content,
     /// except while much of it still waits to be sent.
