@@ -290,8 +290,7 @@ impl<S: Stream> Connection<S> {
 
     /// Abandons what was left in stages, and tells of a session that has ended.
     fn check_session(&mut self) -> Result<(), Error> {
-        // It is an error if there is nothing to abandon, and none here.
-        let _ = self.session.reset();
+        self.session.abandon();
         self.check_open()
     }
 

@@ -33,8 +33,7 @@ pub struct Connector {
 
 impl Connector {
     /// Whether there is TLS, the configuration of the session says. Its
-    /// certificates are checked as the system does, unless [`tls`](Self::tls)
-    /// says otherwise.
+    /// certificates are checked as the system does, unless `tls` says otherwise.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {

@@ -34,7 +34,9 @@ pub enum TlsFailure {
     Certificate(String),
     /// The other side closed the connection during the handshake.
     PeerClosed,
-    /// The other side took too long.
+    /// The other side took too long. (Of a client, that is the error of its
+    /// session: [`ErrorKind::TimedOut`](crate::client::ErrorKind::TimedOut), in
+    /// [`Phase::Handshake`](crate::client::Phase::Handshake).)
     TimedOut,
     /// What the other side speaks is not TLS.
     NotTls,

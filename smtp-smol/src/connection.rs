@@ -217,8 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Abandons what was left in stages, and tells of a session that has ended.
     async fn check_session(&mut self) -> Result<(), Error> {
-        // It is an error if there is nothing to abandon, and none here.
-        let _ = self.session.reset();
+        self.session.abandon();
         self.check_open().await
     }
 

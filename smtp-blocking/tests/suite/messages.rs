@@ -494,6 +494,26 @@ fn m04_content_needs_a_recipient() {
     });
 }
 
+/// A writer that is neither finished nor dropped: no request waits for it.
+#[test]
+fn m04_content_that_was_forgotten_ends_the_session() {
+    bounded(|| {
+        let (told, ended) = std::sync::mpsc::channel();
+        let peer = Peer::new(move |mut talk| {
+            talk.hello(&[]);
+            talk.envelope();
+            ended.recv().unwrap();
+        });
+        let mut connection = peer.connect();
+        let content = connection.begin(to_bob()).unwrap().content().unwrap();
+        std::mem::forget(content);
+        let error = connection.noop().unwrap_err();
+        assert!(matches!(error, Error::Session { .. }), "{error}");
+        told.send(()).unwrap();
+        peer.join();
+    });
+}
+
 #[test]
 fn m04_a_dropped_message_is_abandoned() {
     bounded(|| {

@@ -27,6 +27,9 @@ const MAX_TOLD: usize = 20;
 /// where it says that the credentials are wrong: that may lock the account. Nor is
 /// one without channel binding tried after one with it.
 ///
+/// SCRAM needs [`Session::set_seed`](super::Session::set_seed), which the
+/// adapters call; without it, it is passed over.
+///
 /// ```
 /// use smtp_proto::{TlsPolicy, client::{Authentication, Config}};
 ///

@@ -3,6 +3,15 @@
 //! [`Session`] is the machine, [`Config`] what it should do, [`Transaction`]
 //! what to send, [`Event`] what it has to say, [`Outcome`] what became of a
 //! message.
+//!
+//! With a [`TlsPolicy`](crate::TlsPolicy) other than the default, the driver
+//! performs a handshake when [`Event::StartTls`] says so, reading nothing in clear
+//! before it, and reports with [`Session::handle_tls_established`] or
+//! [`Session::handle_tls_failed`]. [`Session::poll_timeout`] says how long it may
+//! take. From then on, what the session is given and gives is what is inside TLS.
+//!
+//! With [`Config::authentication`], the driver gives each session a seed first
+//! ([`Session::set_seed`]).
 
 mod answer;
 mod authentication;

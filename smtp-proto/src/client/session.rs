@@ -33,14 +33,16 @@ use crate::{
 /// | kind | who calls it | |
 /// |---|---|---|
 /// | requests | the application | [`authenticate`](Self::authenticate); [`send`](Self::send), or [`mail`](Self::mail), [`rcpt`](Self::rcpt), [`data`](Self::data); [`body`](Self::body); [`verify`](Self::verify) and the like; [`quit`](Self::quit) |
-/// | `handle_*` | the driver, with news | [`handle_input`](Self::handle_input), [`handle_transmitted`](Self::handle_transmitted), [`handle_timeout`](Self::handle_timeout), [`handle_write_closed`](Self::handle_write_closed), [`handle_tls_established`](Self::handle_tls_established) |
+/// | `handle_*` | the driver, with news | [`handle_input`](Self::handle_input), [`handle_transmitted`](Self::handle_transmitted), [`handle_timeout`](Self::handle_timeout), [`handle_write_closed`](Self::handle_write_closed), [`handle_tls_established`](Self::handle_tls_established), [`handle_tls_failed`](Self::handle_tls_failed) |
 /// | `poll_*` | the driver, for what to do next | [`poll_event`](Self::poll_event), [`poll_transmit`](Self::poll_transmit), [`poll_timeout`](Self::poll_timeout) |
 /// | getters | anyone | [`capabilities`](Self::capabilities), [`phase`](Self::phase), [`is_idle`](Self::is_idle), [`is_reusable`](Self::is_reusable) |
 ///
 /// Requests may be made at any time, also before the session is open, and are
 /// carried out one after another. After anything else, poll: events until there
 /// are none, then output, then wait for input or the time-out. Any order is
-/// legal, and nothing is lost by polling too often.
+/// legal, and nothing is lost by polling too often. Before all of that, a driver
+/// gives the session a seed ([`set_seed`](Self::set_seed)), if there may be
+/// authentication.
 ///
 /// ```
 /// use smtp_proto::{Instant, client::{Config, Event, Session, Transaction}};
@@ -157,7 +159,8 @@ impl Session {
 
     /// Gives the session 32 octets that nobody can guess, for the nonces of SCRAM;
     /// a driver does so before anything else. Without them those mechanisms are
-    /// not used.
+    /// not used, but the next in the order of preference: inside TLS, one that
+    /// shows the password to the server.
     pub fn set_seed(&mut self, seed: [u8; 32]) {
         self.nonces = Some(Nonces::new(seed));
     }
@@ -238,6 +241,20 @@ impl Session {
             .abandon();
         self.pump();
         Ok(())
+    }
+
+    /// Abandons what nobody attends to any more, for a driver that is asked for
+    /// something else: a transaction in stages, as [`reset`](Self::reset) does, and
+    /// with it the session, as [`abort`](Self::abort) does, if the server waits for
+    /// content that nobody will supply. Everything else goes on.
+    pub fn abandon(&mut self) {
+        let current = self.current.as_ref();
+        if self.state == State::Content && current.is_some_and(|now| now.content().is_none()) {
+            self.abort();
+        } else {
+            // It is an error if there is nothing in stages, and none here.
+            let _ = self.reset();
+        }
     }
 
     /// Permission to supply content: `Some` exactly while the session can take

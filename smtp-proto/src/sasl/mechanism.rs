@@ -17,6 +17,36 @@ use crate::types::Secret;
 /// authenticated. After an error it cancels the exchange and calls nothing more.
 ///
 /// Implementations keep secrets out of their `Debug` form.
+///
+/// ```
+/// use smtp_proto::client::Authentication;
+/// use smtp_proto::sasl::{Challenge, Error, Mechanism};
+/// use smtp_proto::types::Secret;
+///
+/// /// Says who it is, and proves nothing (RFC 4505).
+/// #[derive(Debug)]
+/// struct Anonymous;
+///
+/// impl Mechanism for Anonymous {
+///     fn name(&self) -> &str {
+///         "ANONYMOUS"
+///     }
+///     fn exposes_credentials(&self) -> bool {
+///         false
+///     }
+///     fn start(&mut self) -> Result<Option<Secret>, Error> {
+///         Ok(Some("visitor".into()))
+///     }
+///     fn respond(&mut self, _: Challenge<'_>) -> Result<Secret, Error> {
+///         Err(Error::Challenge("there is nothing to ask"))
+///     }
+/// }
+///
+/// let authentication = Authentication::custom("ANONYMOUS", |_tls| Some(Box::new(Anonymous)));
+/// ```
+///
+/// The example `rsasl` has one for everything that the framework of that name
+/// can do.
 pub trait Mechanism: fmt::Debug + Send + Sync {
     /// The registered name, in upper case: 1 to 20 letters, digits, `-` and `_`.
     fn name(&self) -> &str;

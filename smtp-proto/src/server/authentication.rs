@@ -63,7 +63,8 @@ impl Authentication {
         }
     }
 
-    /// These mechanisms, listed in this order.
+    /// These mechanisms, listed in this order. `EXTERNAL`, `CRAM-MD5` and those
+    /// with tokens are listed only if they are named here.
     ///
     /// SCRAM takes a store that has passwords, or keys made from them; `PLAIN`
     /// and `LOGIN` take any store.

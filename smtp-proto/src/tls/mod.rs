@@ -4,14 +4,34 @@
 //! rustls does no I/O either; moving its octets is the driver's part. What is
 //! here every driver would have to write, and with the same care: the name that
 //! is checked, the facts that a session wants, and errors that people can read.
-//! This is the one module that needs `std`.
+//!
+//! What a client's driver does at [`Event::StartTls`](crate::client::Event::StartTls):
 //!
 //! ```no_run
-//! use smtp_proto::tls::ClientTls;
+//! use std::net::TcpStream;
+//! use smtp_proto::{Instant, TlsFailure, client::Session};
+//! use smtp_proto::tls::{ClientTls, rustls::ClientConnection};
 //!
-//! let tls = ClientTls::platform()?;
-//! let connection = tls.connection("mx.example.net")?; // a `rustls::ClientConnection`
-//! # Ok::<(), smtp_proto::tls::TlsError>(())
+//! fn shake_hands(
+//!     tls: &ClientTls, // made once, by `ClientTls::platform`, say
+//!     host: &str,
+//!     stream: &mut TcpStream,
+//!     session: &mut Session,
+//!     now: Instant,
+//! ) -> Result<ClientConnection, TlsFailure> {
+//!     let made = tls.connection(host).map_err(TlsFailure::from).and_then(|mut connection| {
+//!         while connection.is_handshaking() {
+//!             // No later than `session.poll_timeout()`: by the time limits of the stream.
+//!             connection.complete_io(stream).map_err(|error| TlsFailure::from(&error))?;
+//!         }
+//!         Ok(connection)
+//!     });
+//!     match &made {
+//!         Ok(connection) => session.handle_tls_established(tls.info(connection), now),
+//!         Err(_) => session.handle_tls_failed(now),
+//!     }
+//!     made // through which the session reads and writes from now on
+//! }
 //! ```
 
 mod client;

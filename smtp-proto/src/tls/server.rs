@@ -16,6 +16,15 @@ use crate::TlsInfo;
 ///
 /// The version is TLS 1.2 at least (RFC 8997). Whatever name a client asks for,
 /// or none, gets the same certificate (RFC 7672 section 8.1). Cheap to clone.
+///
+/// ```no_run
+/// use smtp_proto::tls::ServerTls;
+///
+/// let tls = ServerTls::from_pem(&std::fs::read("chain.pem")?, &std::fs::read("key.pem")?)?
+///     // For `ServerMechanism::External`, which has to be offered by name, too:
+///     .client_ca_pem(&std::fs::read("our-ca.pem")?)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct ServerTls {
     config: Arc<ServerConfig>,
