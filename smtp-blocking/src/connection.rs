@@ -4,8 +4,8 @@ use std::{collections::VecDeque, fmt, io, net::TcpStream};
 
 use smtp_proto::{
     Entry, Instant, TlsFailure,
-    client::{CommandError, Config, Event, Outcome, RequestId, Session, Transaction},
-    types::{Argument, Capabilities, RawCommand, Reply},
+    client::{CommandError, Config, Event, Outcome, Session, Transaction},
+    types::Capabilities,
 };
 
 use crate::{
@@ -207,46 +207,6 @@ impl<S: Stream> Connection<S> {
         Message::begin(self, id)
     }
 
-    /// Asks whether this is a user (VRFY).
-    ///
-    /// # Errors
-    /// [`Error`] if there is no answer; so for the next four.
-    pub fn verify(&mut self, user: Argument) -> Result<Reply, Error> {
-        self.request(|session| session.verify(user))
-    }
-
-    /// Asks who is on a list (EXPN).
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify).
-    pub fn expand(&mut self, list: Argument) -> Result<Reply, Error> {
-        self.request(|session| session.expand(list))
-    }
-
-    /// Asks for help (HELP).
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify).
-    pub fn help(&mut self, on: Option<Argument>) -> Result<Reply, Error> {
-        self.request(|session| session.help(on))
-    }
-
-    /// Asks for nothing (NOOP), to see that the server is there.
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify).
-    pub fn noop(&mut self) -> Result<Reply, Error> {
-        self.request(Session::noop)
-    }
-
-    /// Sends a command of an extension.
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify).
-    pub fn command(&mut self, command: RawCommand) -> Result<Reply, Error> {
-        self.request(|session| session.command(command))
-    }
-
     /// Ends the session with QUIT, and closes the connection. Whatever the
     /// server answers, or whether it does, changes nothing.
     ///
@@ -279,17 +239,8 @@ impl<S: Stream> Connection<S> {
         self.transport.stream()
     }
 
-    fn request(
-        &mut self,
-        make: impl FnOnce(&mut Session) -> Result<RequestId, CommandError>,
-    ) -> Result<Reply, Error> {
-        self.check_session()?;
-        let id = make(&mut self.session)?;
-        self.wait_for(|event| event.reply_to(id))
-    }
-
     /// Abandons what was left in stages, and tells of a session that has ended.
-    fn check_session(&mut self) -> Result<(), Error> {
+    pub(crate) fn check_session(&mut self) -> Result<(), Error> {
         self.session.abandon();
         self.check_open()
     }

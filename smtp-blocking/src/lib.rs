@@ -35,6 +35,7 @@ mod connector;
 mod content;
 mod message;
 mod pool;
+mod requests;
 mod server;
 mod service;
 mod stream;

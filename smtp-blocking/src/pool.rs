@@ -71,10 +71,9 @@ impl Pool {
         if !connection.is_reused {
             return connection.send(transaction);
         }
-        match connection.send(transaction.clone()) {
-            Ok(outcome) if outcome.may_be_sent_again() => {}
-            Err(Error::Session { .. }) => {}
-            other => return other,
+        let sent = connection.send(transaction.clone());
+        if !Error::permits_another_try(&sent) {
+            return sent;
         }
         drop(connection);
         let place = self.place()?;

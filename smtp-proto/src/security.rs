@@ -16,7 +16,8 @@ pub enum TlsPolicy {
     /// anyone who can change what is sent.
     Opportunistic,
     /// By `STARTTLS`, or not at all (port 587). A client ends the session
-    /// before it has told anything; a server refuses everything else.
+    /// before it has told more than its own name; a server refuses everything
+    /// else.
     Required,
     /// From the first octet (port 465).
     Implicit,

@@ -281,7 +281,7 @@ fn c_191_c_177_what_was_offered_in_clear_does_not_count() {
     assert!(
         matches!(
             error.kind(),
-            ErrorKind::Authentication(AuthenticationError::NotOffered { offered })
+            ErrorKind::Authentication(AuthenticationError::NotOffered { offered, .. })
                 if offered == &["OTHER", "THINGS"]
         ),
         "{error:?}"

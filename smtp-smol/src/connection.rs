@@ -10,9 +10,9 @@ use std::{
 use async_net::TcpStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use smtp_proto::{
-    client::{CommandError, Event, Outcome, Phase, RequestId, Session, Transaction},
+    client::{CommandError, Event, Outcome, Phase, Session, Transaction},
     driver::Error,
-    types::{Argument, Capabilities, RawCommand, Reply},
+    types::Capabilities,
 };
 
 use crate::{content::ContentWriter, message::Message, transport::Transport};
@@ -111,46 +111,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Message::begin(self, id).await
     }
 
-    /// Asks whether this is a user (VRFY).
-    ///
-    /// # Errors
-    /// [`Error`] if there is no answer; so for the next four.
-    pub async fn verify(&mut self, user: Argument) -> Result<Reply, Error> {
-        self.request(|session| session.verify(user)).await
-    }
-
-    /// Asks who is on a list (EXPN).
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify).
-    pub async fn expand(&mut self, list: Argument) -> Result<Reply, Error> {
-        self.request(|session| session.expand(list)).await
-    }
-
-    /// Asks for help (HELP).
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify).
-    pub async fn help(&mut self, on: Option<Argument>) -> Result<Reply, Error> {
-        self.request(|session| session.help(on)).await
-    }
-
-    /// Asks for nothing (NOOP), to see that the server is there.
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify).
-    pub async fn noop(&mut self) -> Result<Reply, Error> {
-        self.request(Session::noop).await
-    }
-
-    /// Sends a command of an extension.
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify).
-    pub async fn command(&mut self, command: RawCommand) -> Result<Reply, Error> {
-        self.request(|session| session.command(command)).await
-    }
-
     /// Ends the session with QUIT, and closes the connection. Whatever the
     /// server answers, or whether it does, changes nothing.
     ///
@@ -206,17 +166,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.transport.farewell(&mut self.session, &mut context);
     }
 
-    async fn request(
-        &mut self,
-        make: impl FnOnce(&mut Session) -> Result<RequestId, CommandError>,
-    ) -> Result<Reply, Error> {
-        self.check_session().await?;
-        let id = make(&mut self.session)?;
-        self.wait_for(|event| event.reply_to(id)).await
-    }
-
     /// Abandons what was left in stages, and tells of a session that has ended.
-    async fn check_session(&mut self) -> Result<(), Error> {
+    pub(crate) async fn check_session(&mut self) -> Result<(), Error> {
         self.session.abandon();
         self.check_open().await
     }

@@ -44,6 +44,7 @@ mod handshake;
 mod message;
 mod opening;
 mod pool;
+mod requests;
 mod server;
 mod service;
 #[cfg(feature = "tls")]

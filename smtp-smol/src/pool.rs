@@ -82,10 +82,9 @@ impl Pool {
         if !connection.is_reused {
             return connection.send(transaction).await;
         }
-        match connection.send(transaction.clone()).await {
-            Ok(outcome) if outcome.may_be_sent_again() => {}
-            Err(Error::Session { .. }) => {}
-            other => return other,
+        let sent = connection.send(transaction.clone()).await;
+        if !Error::permits_another_try(&sent) {
+            return sent;
         }
         drop(connection);
         let place = self.place().await?;

@@ -18,7 +18,9 @@ use crate::adapter::{Connection, Error};
 use crate::common::{
     Peer, SHORT, Talk, bounded, config, from_alice, hasty, mailbox, session_error, to_bob,
 };
-use smtp_proto::client::{CommandError, ErrorKind, Fate, NotSent, Phase};
+use smtp_proto::client::{
+    Authentication, AuthenticationError, CommandError, ErrorKind, Fate, NotSent, Phase,
+};
 
 #[test]
 fn m20_each_command_has_its_reply() {
@@ -52,6 +54,37 @@ fn m20_each_command_has_its_reply() {
         assert_eq!(reply.unwrap().text(), "nothing happens");
         assert!(connection.session().is_reusable());
         assert_eq!(connection.stream().peer_addr().unwrap(), peer.address);
+        connection.quit().unwrap();
+        peer.join();
+    });
+}
+
+#[test]
+fn m02_authenticated_when_the_session_is_open() {
+    bounded(|| {
+        let peer = Peer::new(|mut talk| {
+            talk.hello(&["AUTH PLAIN"]);
+            talk.turn("AUTH PLAIN AGFsaWNlAHF1ZWVu", "535 5.7.8 wrong");
+            talk.turn("NOOP", "250 still here");
+            talk.turn("AUTH PLAIN AGFsaWNlAHdvbmRlcmxhbmQ=", "235 2.7.0 welcome");
+            talk.quit();
+        });
+        let mut connection = peer.connect();
+        let with = |password| Authentication::password("alice", password);
+        // Nothing leaves that everybody could read.
+        let error = connection.authenticate(with("queen")).unwrap_err();
+        assert!(matches!(
+            error,
+            Error::NotAuthenticated(AuthenticationError::NeedsTls)
+        ));
+        let in_clear = |password| with(password).secrets_in_clear(true);
+        let error = connection.authenticate(in_clear("queen")).unwrap_err();
+        assert_eq!(error.reply().unwrap().code().get(), 535);
+        assert_eq!(error.phase(), Some(Phase::Auth));
+        assert!(error.is_harmless());
+        assert!(connection.noop().unwrap().code().is_positive());
+        connection.authenticate(in_clear("wonderland")).unwrap();
+        assert_eq!(connection.session().authenticated(), Some("PLAIN"));
         connection.quit().unwrap();
         peer.join();
     });

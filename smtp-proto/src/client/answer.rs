@@ -1,6 +1,7 @@
 //! Picking the answer to a request out of the events.
 
 use super::{
+    authentication::AuthenticationError,
     event::{Event, RequestId, TransactionId},
     outcome::Outcome,
 };
@@ -50,6 +51,16 @@ impl Event {
         match self {
             Self::BodyWanted { transaction } if transaction == id => Some(Ok(())),
             event => event.outcome_of(id).map(Err),
+        }
+    }
+
+    /// Whether the client was authenticated.
+    #[must_use]
+    pub fn authenticated_by(self, id: RequestId) -> Option<Result<(), AuthenticationError>> {
+        match self {
+            Self::Authenticated { request } if request == id => Some(Ok(())),
+            Self::AuthenticationFailed { request, error } if request == id => Some(Err(error)),
+            _ => None,
         }
     }
 

@@ -181,6 +181,7 @@ impl Authentication {
         offered: &[&str],
         tried: &[String],
         tls: Option<&TlsInfo>,
+        starttls: bool,
         nonce: Option<String>,
     ) -> Result<(String, Box<dyn Mechanism>), AuthenticationError> {
         let context = sasl::Context {
@@ -216,6 +217,7 @@ impl Authentication {
             let some = offered.iter().take(MAX_TOLD);
             AuthenticationError::NotOffered {
                 offered: some.map(|&name| name.to_owned()).collect(),
+                starttls,
             }
         })
     }
@@ -258,6 +260,8 @@ pub enum AuthenticationError {
     NotOffered {
         /// What it offers: the first twenty of it.
         offered: Vec<String>,
+        /// It offers `STARTTLS`, which was not used; inside TLS it may offer more.
+        starttls: bool,
     },
     /// The server offers no mechanism but such as would show the password to
     /// everybody who listens, since the session is not protected by TLS.
@@ -332,12 +336,17 @@ impl AuthenticationError {
 impl fmt::Display for AuthenticationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotOffered { offered } if offered.is_empty() => {
-                f.write_str("the server offers no authentication")
-            }
-            Self::NotOffered { offered } => {
-                f.write_str("the server offers no mechanism that could be used; it offers")?;
-                offered.iter().try_for_each(|name| write!(f, " {name}"))
+            Self::NotOffered { offered, starttls } => {
+                if offered.is_empty() {
+                    f.write_str("the server offers no authentication")?;
+                } else {
+                    f.write_str("the server offers no mechanism that could be used; it offers")?;
+                    offered.iter().try_for_each(|name| write!(f, " {name}"))?;
+                }
+                f.write_str(match starttls {
+                    true => " (without TLS; it offers STARTTLS)",
+                    false => "",
+                })
             }
             Self::NeedsTls => f.write_str(
                 "every mechanism that is offered would show the password to whoever listens, \

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     sasl::{self, Challenge, Mechanism, Nonces},
-    types::{Class, Command, Reply, Secret},
+    types::{Capability, Class, Command, Reply, Secret},
 };
 
 /// The longest command line with an initial response, in octets with its CRLF
@@ -86,7 +86,9 @@ impl Session {
     ) -> Result<(String, Box<dyn Mechanism>), AuthenticationError> {
         let nonce = self.nonces.as_mut().and_then(Nonces::next);
         let offered = self.capabilities.auth_mechanisms();
-        authentication.choose(&offered, tried, self.tls.as_ref(), nonce)
+        let tls = self.tls.as_ref();
+        let starttls = tls.is_none() && self.capabilities.has(&Capability::StartTls);
+        authentication.choose(&offered, tried, tls, starttls, nonce)
     }
 
     fn start_exchange(&mut self, mut exchange: Exchange) {

@@ -5,7 +5,7 @@ use std::{error, fmt, io};
 use super::ConnectError;
 use crate::{
     TlsFailure,
-    client::{self, CommandError, Outcome, Phase},
+    client::{self, AuthenticationError, CommandError, Outcome, Phase},
     types::Reply,
 };
 
@@ -43,6 +43,9 @@ pub enum Error {
         /// What the server said.
         reply: Reply,
     },
+    /// The client could not be authenticated. The connection can be used as
+    /// before.
+    NotAuthenticated(AuthenticationError),
     /// The server cannot have the message, so that nothing was sent. The outcome
     /// tells why.
     NotSent(Outcome),
@@ -73,6 +76,7 @@ impl Error {
     pub fn phase(&self) -> Option<Phase> {
         match self {
             Self::Refused { phase, .. } => Some(*phase),
+            Self::NotAuthenticated(_) => Some(Phase::Auth),
             error => error.session().map(client::Error::phase),
         }
     }
@@ -83,8 +87,22 @@ impl Error {
         match self {
             Self::Session { error, .. } | Self::Tls { error, .. } => error.reply(),
             Self::Refused { reply, .. } => Some(reply),
+            Self::NotAuthenticated(error) => error.reply(),
             Self::NotSent(outcome) | Self::Content { outcome, .. } => outcome.fate().reply(),
             _ => None,
+        }
+    }
+
+    /// Whether a message of which this came over a connection that had been used
+    /// before may be sent again, over a new one: nothing can have come of it.
+    /// Never if its fate is in doubt.
+    #[must_use]
+    pub fn permits_another_try(sent: &Result<Outcome, Self>) -> bool {
+        match sent {
+            Ok(outcome) => outcome.may_be_sent_again(),
+            // The session had ended before the message was asked to be sent: what
+            // ends later is told by the outcome.
+            Err(error) => matches!(error, Self::Session { .. }),
         }
     }
 
@@ -125,6 +143,7 @@ impl fmt::Display for Error {
             } => write!(f, "{error} ({cause})"),
             Self::Tls { failure, error } => write!(f, "{error}: {failure}"),
             Self::Command(error) => error.fmt(f),
+            Self::NotAuthenticated(error) => write!(f, "not authenticated: {error}"),
             Self::Refused { phase, reply } => write!(f, "refused {phase}: {reply}"),
             Self::NotSent(outcome) => outcome.fate().fmt(f),
             Self::NoContent => f.write_str("a transaction without content"),

@@ -3,6 +3,8 @@
 use alloc::{string::String, vec::Vec};
 
 use super::{credential::Credential, server::ServerMechanism};
+use core::fmt;
+
 use crate::types::Secret;
 
 /// Who a client says it is, and what it shows for it.
@@ -14,12 +16,23 @@ pub struct Claim {
     pub(super) shown: Shown,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Shown {
     Password(Secret),
     Token(Secret),
     Certificate(Vec<u8>),
     Digest,
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Password(password) => password.fmt(f),
+            Self::Token(token) => token.fmt(f),
+            Self::Certificate(der) => write!(f, "Certificate({} octets)", der.len()),
+            Self::Digest => f.write_str("Digest"),
+        }
+    }
 }
 
 /// What a client shows for its claim.

@@ -23,7 +23,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::{AsyncWriteExt, future::block_on};
 use smtp_proto::{
     Entry, TlsFailure, TlsInfo,
-    client::{self, Outcome, Recipient, Transaction},
+    client::{self, Authentication, Outcome, Recipient, Transaction},
     sasl::Verdict,
     server::{
         self, Authenticate, Data, Discarded, Expand, Hello, Mail, Rcpt, Rejection, Session, Verify,
@@ -135,6 +135,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     pub(crate) fn help(&mut self, on: Option<Argument>) -> Result<Reply, Error> {
         block_on(self.0.help(on))
+    }
+
+    pub(crate) fn authenticate(&mut self, authentication: Authentication) -> Result<(), Error> {
+        block_on(self.0.authenticate(authentication))
     }
 
     pub(crate) fn noop(&mut self) -> Result<Reply, Error> {
