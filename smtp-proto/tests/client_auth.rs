@@ -495,6 +495,25 @@ fn every_split_of_an_exchange() {
 }
 
 #[test]
+fn each_mechanism_has_the_credentials_that_fit_it() {
+    for (offered, line) in [
+        (
+            "XOAUTH2 PLAIN",
+            "AUTH XOAUTH2 dXNlcj1hbGljZQFhdXRoPUJlYXJlciB0b2sBAQ==\r\n",
+        ),
+        ("PLAIN", "AUTH PLAIN AGFsaWNlAHdvbmRlcmxhbmQ=\r\n"),
+        ("PLAIN EXTERNAL", "AUTH EXTERNAL =\r\n"),
+    ] {
+        let authentication = Authentication::new(sasl::Credentials::token("alice", "tok"))
+            .or(sasl::Credentials::password("alice", "wonderland"))
+            .or(sasl::Credentials::external())
+            .secrets_in_clear(true);
+        let mut talk = opening(authentication, &[&format!("AUTH {offered}")]);
+        assert_eq!(talk.out(), line);
+    }
+}
+
+#[test]
 fn an_early_235_to_login() {
     for challenges in [0, 1] {
         let authentication = Authentication::password("alice", "wonderland")

@@ -3,7 +3,11 @@
 use std::{env, ffi::OsString, path::PathBuf};
 
 use smtp_proto::{
-    TlsPolicy, client::Authentication, sasl::Credentials, tls::ClientTls, types::Secret,
+    TlsPolicy,
+    client::Authentication,
+    sasl::{ChannelBinding, Credentials},
+    tls::ClientTls,
+    types::Secret,
 };
 
 use crate::option::{about, parsed, read, read_text, required};
@@ -28,6 +32,9 @@ pub(crate) const HELP: &str = "  --tls none|opportunistic|required|implicit
                             first line, or the environment variable SMTP_TOKEN
   --external                authenticate with the certificate
   --mechanism NAME          use this mechanism only; may be repeated, best first
+  --channel-binding tls-exporter|tls-server-end-point
+                            bind SCRAM to TLS in this way (default: the first
+                            that can be had)
   --allow-clear-password    send passwords and tokens without TLS, too
 ";
 
@@ -43,6 +50,7 @@ pub(crate) struct Security {
     token: Option<PathBuf>,
     external: bool,
     mechanisms: Vec<String>,
+    binding: Option<ChannelBinding>,
     clear: bool,
 }
 
@@ -64,6 +72,7 @@ impl Security {
             "--tls-name" => self.name = Some(parsed(option, value(), str::parse)?),
             "--user" => self.user = Some(parsed(option, value(), str::parse)?),
             "--mechanism" => self.mechanisms.push(parsed(option, value(), str::parse)?),
+            "--channel-binding" => self.binding = Some(parsed(option, value(), binding)?),
             "--external" => self.external = true,
             "--allow-clear-password" => self.clear = true,
             _ => return Ok(false),
@@ -131,9 +140,12 @@ impl Security {
         let Some(first) = all.next() else {
             return Ok(None);
         };
-        let authentication = all
+        let mut authentication = all
             .fold(Authentication::new(first), Authentication::or)
             .secrets_in_clear(self.clear);
+        if let Some(binding) = self.binding {
+            authentication = authentication.channel_binding(binding);
+        }
         Ok(Some(if self.mechanisms.is_empty() {
             authentication
         } else {
@@ -152,6 +164,14 @@ fn secret(path: Option<&PathBuf>, variable: &str) -> Result<Option<Secret>, Stri
         },
     };
     Ok(Some(Secret::from(text.lines().next().unwrap_or_default())))
+}
+
+/// The value of `--channel-binding`.
+fn binding(text: &str) -> Result<ChannelBinding, &'static str> {
+    [ChannelBinding::Exporter, ChannelBinding::ServerEndPoint]
+        .into_iter()
+        .find(|binding| binding.name() == text)
+        .ok_or("none of tls-exporter and tls-server-end-point")
 }
 
 /// The value of `--tls`.

@@ -1,6 +1,6 @@
 //! Who the client is, how it may prove that, and why it could not.
 
-use alloc::{borrow::ToOwned, boxed::Box, string::String, sync::Arc, vec::Vec};
+use alloc::{borrow::ToOwned, boxed::Box, string::String, sync::Arc, vec, vec::Vec};
 use core::fmt;
 
 use crate::{
@@ -41,7 +41,8 @@ const MAX_TOLD: usize = 20;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Authentication {
-    credentials: Option<Credentials>,
+    /// Those that fit a mechanism first are used with it.
+    credentials: Vec<Credentials>,
     custom: Option<Custom>,
     preference: Option<Vec<String>>,
     in_clear: bool,
@@ -76,7 +77,7 @@ impl Authentication {
     /// With these credentials, by any mechanism that they fit.
     #[must_use]
     pub fn new(credentials: Credentials) -> Self {
-        Self::with(Some(credentials), None)
+        Self::with(vec![credentials], None)
     }
 
     /// With a user name and a password.
@@ -95,7 +96,7 @@ impl Authentication {
         make: impl Fn(Option<&TlsInfo>) -> Option<Box<dyn Mechanism>> + Send + Sync + 'static,
     ) -> Self {
         Self::with(
-            None,
+            Vec::new(),
             Some(Custom {
                 name: name.to_ascii_uppercase(),
                 make: Arc::new(make),
@@ -103,7 +104,7 @@ impl Authentication {
         )
     }
 
-    fn with(credentials: Option<Credentials>, custom: Option<Custom>) -> Self {
+    fn with(credentials: Vec<Credentials>, custom: Option<Custom>) -> Self {
         Self {
             credentials,
             custom,
@@ -116,11 +117,11 @@ impl Authentication {
         }
     }
 
-    /// Adds credentials for the mechanisms of this crate, behind one of the
-    /// caller's own.
+    /// Adds credentials: a password beside a token, say, or behind a mechanism of
+    /// the caller's own. Which are used, the order of the mechanisms decides.
     #[must_use]
     pub fn or(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(credentials);
+        self.credentials.push(credentials);
         self
     }
 
@@ -233,7 +234,8 @@ impl Authentication {
     }
 
     fn built_in(&self, name: &str, context: &sasl::Context) -> Option<Box<dyn Mechanism>> {
-        sasl::client(name, self.credentials.as_ref()?, context)
+        let mut all = self.credentials.iter();
+        all.find_map(|credentials| sasl::client(name, credentials, context))
     }
 }
 
