@@ -210,6 +210,31 @@ fn c_181_q39_a_handshake_that_fails() {
 }
 
 #[test]
+fn q39_whatever_ends_a_handshake_that_was_a_wish_only() {
+    let ends: [fn(&mut Talk); 3] = [
+        |talk| talk.wait(secs(60)),
+        Talk::eof,
+        |talk| talk.session.handle_tls_failed(talk.now),
+    ];
+    for end in ends {
+        let mut talk = offered(TlsPolicy::Opportunistic, &["STARTTLS"]);
+        assert_eq!(talk.out(), STARTTLS);
+        talk.say("220 go\r\n");
+        end(&mut talk);
+        let error = error(&mut talk);
+        assert_eq!(error.phase(), Phase::Handshake);
+        let config = with(TlsPolicy::Opportunistic);
+        assert!(config.after(&error).is_some(), "{error}");
+    }
+    let mut talk = offered(TlsPolicy::Opportunistic, &["STARTTLS"]);
+    assert_eq!(talk.out(), STARTTLS);
+    talk.say("220 go\r\n");
+    talk.session.abort();
+    let error = error(&mut talk);
+    assert!(with(TlsPolicy::Opportunistic).after(&error).is_none());
+}
+
+#[test]
 fn a_handshake_that_does_not_end() {
     let timeouts = |config: Config| {
         let mut timeouts = Timeouts::all(secs(300));

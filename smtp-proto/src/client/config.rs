@@ -5,7 +5,7 @@ use alloc::string::ToString;
 use super::{
     authentication::Authentication,
     content::{ContentPolicy, LineEndings},
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Phase},
     timeouts::Timeouts,
 };
 use crate::{
@@ -107,10 +107,11 @@ impl Config {
     /// try.
     #[must_use]
     pub fn after(&self, error: &Error) -> Option<Self> {
-        let broken = matches!(
-            error.kind(),
-            ErrorKind::TlsFailed | ErrorKind::PlaintextAfterStartTls
-        );
+        let broken = match error.kind() {
+            ErrorKind::PlaintextAfterStartTls => true,
+            ErrorKind::Aborted => false,
+            _ => error.phase() == Phase::Handshake,
+        };
         (self.tls == TlsPolicy::Opportunistic && broken).then(|| self.clone().tls(TlsPolicy::None))
     }
 
