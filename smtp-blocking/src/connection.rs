@@ -213,7 +213,11 @@ impl<S: Stream> Connection<S> {
     /// # Errors
     /// [`Error::Session`] if the session had ended before.
     pub fn quit(mut self) -> Result<(), Error> {
-        // QUIT abandons what was left in stages, without RSET.
+        // QUIT abandons what was left in stages, without RSET; but in content it
+        // would not be one, and nobody supplies the rest.
+        if self.session.wants_content() {
+            self.session.abort();
+        }
         self.check_open()?;
         self.session.quit()?;
         self.wait_for(|event| matches!(event, Event::Closed).then_some(()))?;

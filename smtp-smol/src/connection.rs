@@ -117,7 +117,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # Errors
     /// [`Error::Session`] if the session had ended before.
     pub async fn quit(mut self) -> Result<(), Error> {
-        // QUIT abandons what was left in stages, without RSET.
+        // QUIT abandons what was left in stages, without RSET; but in content it
+        // would not be one, and nobody supplies the rest.
+        if self.session.wants_content() {
+            self.session.abort();
+        }
         self.check_open().await?;
         self.session.quit()?;
         self.wait_for(|event| matches!(event, Event::Closed).then_some(()))

@@ -498,19 +498,23 @@ fn m04_content_needs_a_recipient() {
 #[test]
 fn m04_content_that_was_forgotten_ends_the_session() {
     bounded(|| {
-        let (told, ended) = std::sync::mpsc::channel();
-        let peer = Peer::new(move |mut talk| {
-            talk.hello(&[]);
-            talk.envelope();
-            ended.recv().unwrap();
-        });
-        let mut connection = peer.connect();
-        let content = connection.begin(to_bob()).unwrap().content().unwrap();
-        std::mem::forget(content);
-        let error = connection.noop().unwrap_err();
-        assert!(matches!(error, Error::Session { .. }), "{error}");
-        told.send(()).unwrap();
-        peer.join();
+        let noop: fn(Connection) -> Result<(), Error> = |mut one| one.noop().map(drop);
+        for request in [noop, Connection::quit] {
+            let (told, ended) = std::sync::mpsc::channel();
+            let peer = Peer::new(move |mut talk| {
+                talk.hello(&[]);
+                talk.envelope();
+                ended.recv().unwrap();
+            });
+            let mut connection = peer.connect();
+            let mut content = connection.begin(to_bob()).unwrap().content().unwrap();
+            content.write_all(b"half of it\r\n").unwrap();
+            std::mem::forget(content);
+            let error = session_error(request(connection).unwrap_err());
+            assert_eq!(*error.kind(), ErrorKind::Aborted);
+            told.send(()).unwrap();
+            peer.join();
+        }
     });
 }
 

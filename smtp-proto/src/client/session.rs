@@ -248,8 +248,7 @@ impl Session {
     /// with it the session, as [`abort`](Self::abort) does, if the server waits for
     /// content that nobody will supply. Everything else goes on.
     pub fn abandon(&mut self) {
-        let current = self.current.as_ref();
-        if self.state == State::Content && current.is_some_and(|now| now.content().is_none()) {
+        if self.wants_content() {
             self.abort();
         } else {
             // It is an error if there is nothing in stages, and none here.
@@ -261,12 +260,9 @@ impl Session {
     /// a chunk, which is from [`Event::BodyWanted`] to the end of the content,
     /// except while much of it still waits to be sent.
     pub fn body(&mut self) -> Option<Body<'_>> {
-        let delivery = self.current.as_ref()?;
-        let takes = self.state == State::Content
-            && delivery.content().is_none()
-            && !self.write_closed
-            && self.out.pending() < CONTENT_WINDOW;
-        let transaction = delivery.id;
+        let transaction = self.current.as_ref()?.id;
+        let takes =
+            self.wants_content() && !self.write_closed && self.out.pending() < CONTENT_WINDOW;
         takes.then(|| Body::new(self, transaction))
     }
 
@@ -543,6 +539,14 @@ impl Session {
                 None => state.phase(),
             },
         }
+    }
+
+    /// Whether the server waits for content that the application is to supply:
+    /// from [`Event::BodyWanted`] to the end of the content.
+    #[must_use]
+    pub fn wants_content(&self) -> bool {
+        let current = self.current.as_ref();
+        self.state == State::Content && current.is_some_and(|now| now.content().is_none())
     }
 
     /// How many transactions were begun: how often MAIL was sent.
