@@ -377,8 +377,10 @@ fn asked_for_later() {
         Err(CommandError::Authenticating)
     );
     assert_eq!(talk.session.noop(), Err(CommandError::Authenticating));
+    assert!(talk.session.is_authenticating());
     assert_eq!(talk.out(), "AUTH X-TEST eA==\r\n");
     talk.say("535 5.7.8 wrong\r\n");
+    assert!(!talk.session.is_authenticating());
     talk.events();
     assert!(matches!(
         talk.log.last(),

@@ -170,10 +170,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.transport.farewell(&mut self.session, &mut context);
     }
 
-    /// Abandons what was left in stages, and tells of a session that has ended.
+    /// Abandons what was left in stages, waits for the answer to authentication
+    /// that was left, and tells of a session that has ended.
     pub(crate) async fn check_session(&mut self) -> Result<(), Error> {
         self.session.abandon();
-        self.check_open().await
+        self.check_open().await?;
+        self.end_authentication().await
     }
 
     /// Tells of a session that has ended since it was last used. Does not wait.

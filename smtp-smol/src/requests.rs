@@ -2,7 +2,7 @@
 
 use futures_io::{AsyncRead, AsyncWrite};
 use smtp_proto::{
-    client::{Authentication, CommandError, RequestId, Session},
+    client::{Authentication, CommandError, Event, RequestId, Session},
     types::{Argument, RawCommand, Reply},
 };
 
@@ -12,6 +12,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Tells the server who the client is, for a client that asks its user once
     /// the session is open; others put it into the configuration.
     ///
+    /// If the future is dropped, the next request waits for the answer, and is
+    /// made whatever that is; [`Session::authenticated`] tells.
+    ///
     /// # Errors
     /// [`Error::NotAuthenticated`] if the server, or a mechanism, says no; or any
     /// other [`Error`].
@@ -20,6 +23,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let id = self.session.authenticate(authentication)?;
         let answer = self.wait_for(|event| event.authenticated_by(id)).await?;
         answer.map_err(Error::NotAuthenticated)
+    }
+
+    /// Waits for an answer that nobody waits for any more: until then, the session
+    /// takes no request.
+    pub(crate) async fn end_authentication(&mut self) -> Result<(), Error> {
+        if !self.session.is_authenticating() {
+            return Ok(());
+        }
+        self.wait_for(|event| match event {
+            Event::Authenticated { .. } | Event::AuthenticationFailed { .. } => Some(()),
+            _ => None,
+        })
+        .await
     }
 
     /// Asks whether this is a user (VRFY).

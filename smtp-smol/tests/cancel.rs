@@ -28,7 +28,10 @@ use futures_lite::{
     future::{block_on, or},
 };
 use smtp_proto::{
-    client::{Config, ErrorKind, Fate, NotSent, Outcome, Timeouts, Transaction},
+    client::{
+        Authentication, CommandError, Config, ErrorKind, Fate, NotSent, Outcome, Timeouts,
+        Transaction,
+    },
     types::Mailbox,
 };
 use smtp_smol::{Addresses, Connection, Error};
@@ -45,6 +48,9 @@ struct Peer {
     open: bool,
     /// The content that comes in.
     content: Option<Vec<u8>>,
+    /// The next line is a response.
+    challenged: bool,
+    authenticated: bool,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -75,8 +81,8 @@ impl Peer {
         };
         let seen = Arc::clone(&peer.seen);
         seen.lock().unwrap().commands.push(match pipelining {
-            true => "250-mx\r\n250 PIPELINING\r\n".to_owned(),
-            false => "250 mx\r\n".to_owned(),
+            true => "250-mx\r\n250-AUTH PLAIN\r\n250 PIPELINING\r\n".to_owned(),
+            false => "250-mx\r\n250 AUTH PLAIN\r\n".to_owned(),
         });
         (peer, seen)
     }
@@ -109,10 +115,25 @@ impl Peer {
             return reply;
         }
         let line = line.trim_end();
+        if std::mem::take(&mut self.challenged) {
+            self.authenticated = true;
+            return "235 AUTH\r\n".to_owned();
+        }
         seen.commands.push(line.to_owned());
         let verb = line.split(' ').next().unwrap();
         match verb {
             "EHLO" => return seen.commands[0].clone(),
+            "AUTH" => {
+                assert!(!self.open, "authentication in a transaction");
+                assert!(!self.authenticated, "authenticated again");
+                self.challenged = line == "AUTH PLAIN";
+                if self.challenged {
+                    return "334 \r\n".to_owned();
+                }
+                self.authenticated = line != WRONG;
+                let code = if self.authenticated { 235 } else { 535 };
+                return format!("{code} AUTH\r\n");
+            }
             "MAIL" => {
                 assert!(!self.open, "a transaction in a transaction");
                 self.open = true;
@@ -212,6 +233,13 @@ fn cut<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
     })
 }
 
+/// Not the password.
+const WRONG: &str = "AUTH PLAIN AGFsaWNlAHdyb25n";
+
+fn password(password: &str) -> Authentication {
+    Authentication::password("alice", password).secrets_in_clear(true)
+}
+
 const WHOLE: &str = "Subject: whole\r\n\r\nThis is all of it.\r\n";
 const AFTER: &str = "Subject: after\r\n\r\nThis comes after it.\r\n";
 
@@ -250,14 +278,16 @@ enum After {
     Send,
     SendWith,
     Stages,
+    Authenticate,
     Quit,
 }
 
-const AFTERS: [After; 5] = [
+const AFTERS: [After; 6] = [
     After::Commands,
     After::Send,
     After::SendWith,
     After::Stages,
+    After::Authenticate,
     After::Quit,
 ];
 
@@ -287,6 +317,13 @@ async fn request(mut connection: Connection<Peer>, after: After) -> Result<(), E
             let mut content = message.content().await?;
             content.write_all(AFTER.as_bytes()).await.unwrap();
             stored_or_lost(&content.finish().await?, AFTER)?;
+        }
+        After::Authenticate => {
+            match connection.authenticate(password("wonderland")).await {
+                Err(Error::Command(CommandError::Authenticated)) => {}
+                answer => answer?,
+            }
+            assert_eq!(connection.session().authenticated(), Some("PLAIN"));
         }
         After::Quit => {}
     }
@@ -361,6 +398,31 @@ fn m42_a_command() {
     at_every_poll(End::Never, async |connection| {
         let reply = connection.command("XYZZY plugh".parse().unwrap()).await;
         assert_eq!(reply.unwrap().text(), "XYZZY");
+    });
+}
+
+#[test]
+fn m42_authentication() {
+    at_every_poll(End::Never, async |connection| {
+        let answer = connection.authenticate(password("wonderland")).await;
+        answer.unwrap();
+        assert_eq!(connection.session().authenticated(), Some("PLAIN"));
+    });
+    // After a challenge: this is too long for the command line.
+    let long = "wonderland".repeat(50);
+    at_every_poll(End::Never, async |connection| {
+        connection.authenticate(password(&long)).await.unwrap();
+    });
+    at_every_poll(End::Never, async |connection| {
+        let error = connection.authenticate(password("wrong")).await;
+        assert!(matches!(error, Err(Error::NotAuthenticated(_))));
+        assert_eq!(connection.session().authenticated(), None);
+    });
+    // Behind a command that nobody waited for.
+    at_every_poll(End::Never, async |connection| {
+        cut(connection.verify("alice".parse().unwrap()), 1);
+        let answer = connection.authenticate(password("wonderland")).await;
+        answer.unwrap();
     });
 }
 

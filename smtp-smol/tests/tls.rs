@@ -28,7 +28,7 @@ use futures_lite::future::{block_on, or};
 use pki::Ca;
 use smtp_proto::{
     TlsPolicy,
-    client::{Config, Transaction},
+    client::{Authentication, Config, Transaction},
     tls::{ClientTls, ServerTls, rustls::ServerConnection},
     types::Mailbox,
 };
@@ -59,6 +59,8 @@ struct Peer {
     seen: Arc<Mutex<Seen>>,
     line: Vec<u8>,
     content: Option<String>,
+    /// The next line is a response.
+    challenged: bool,
     /// Octets on their way to the client.
     says: VecDeque<u8>,
     reader: Option<Waker>,
@@ -73,6 +75,7 @@ impl Peer {
             seen: Arc::default(),
             line: Vec::new(),
             content: None,
+            challenged: false,
             says: VecDeque::new(),
             reader: None,
             hesitates: [false; 2],
@@ -133,8 +136,17 @@ impl Peer {
         } else {
             seen.in_clear.push(line.to_owned());
         }
+        if std::mem::take(&mut self.challenged) {
+            self.say("235 AUTH\r\n");
+            return;
+        }
         match line.split(' ').next().unwrap() {
-            "EHLO" if self.secured => self.say("250-mx\r\n250 PIPELINING\r\n"),
+            "EHLO" if self.secured => self.say("250-mx\r\n250-AUTH PLAIN\r\n250 PIPELINING\r\n"),
+            "AUTH" if line == "AUTH PLAIN" => {
+                self.challenged = true;
+                self.say("334 \r\n");
+            }
+            "AUTH" => self.say("235 AUTH\r\n"),
             "EHLO" => self.say("250-mx\r\n250 STARTTLS\r\n"),
             "STARTTLS" => {
                 self.say("220 go ahead\r\n");
@@ -219,9 +231,13 @@ struct Host {
 
 impl Host {
     fn new(policy: TlsPolicy) -> Self {
+        let config = Config::new(&"client.example.org".parse().unwrap()).unwrap();
+        Self::with(config, policy)
+    }
+
+    fn with(config: Config, policy: TlsPolicy) -> Self {
         let ca = Ca::new("ca");
         let identity = ca.issue(&[HOST]);
-        let config = Config::new(&"client.example.org".parse().unwrap()).unwrap();
         let trust = ClientTls::with_ca_pem(ca.pem.as_bytes()).unwrap();
         Self {
             policy,
@@ -269,37 +285,67 @@ fn message(content: &'static str) -> Transaction {
 
 const POLICIES: [TlsPolicy; 2] = [TlsPolicy::Required, TlsPolicy::Implicit];
 
+/// Cuts an opening at each of its polls, and then sends a message: over the
+/// next connection, if this one was not opened. `secured` is what the server
+/// hears inside TLS.
+fn at_every_poll_of_an_opening(host: &Host, secured: &[&str]) {
+    let mut polls = 0;
+    let mut at_the_last_answer = false;
+    loop {
+        let (peer, seen) = host.peer();
+        let opened = cut(host.connector.open(peer, HOST), polls);
+        let done = opened.is_some();
+        {
+            let seen = seen.lock().unwrap();
+            let in_clear = [EHLO, "STARTTLS"];
+            assert!(in_clear.starts_with(&as_text(&seen.in_clear)), "{seen:?}");
+            assert!(secured.starts_with(&as_text(&seen.commands)), "{seen:?}");
+            let asked_all = seen.commands.len() == secured.len();
+            assert!(asked_all || !done, "{seen:?}");
+            at_the_last_answer |= asked_all && !done;
+        }
+        // What the connector has for its next connection is unharmed.
+        let (mut connection, seen) = match opened {
+            Some(opened) => (opened.unwrap(), seen),
+            None => host.opened(),
+        };
+        let outcome = soon(connection.send(message(WHOLE))).unwrap();
+        assert!(outcome.is_complete(), "after {polls} polls");
+        soon(connection.quit()).unwrap();
+        assert_eq!(seen.lock().unwrap().messages, [WHOLE]);
+        if done {
+            break;
+        }
+        polls += 1;
+        assert!(polls < 10_000, "it has no end");
+    }
+    assert!(polls > 5, "only {polls} polls");
+    assert!(at_the_last_answer);
+}
+
+const EHLO: &str = "EHLO client.example.org";
+
 #[test]
 fn m42_an_opening() {
     for policy in POLICIES {
-        let host = Host::new(policy);
-        let mut polls = 0;
-        loop {
-            let (peer, seen) = host.peer();
-            let opened = cut(host.connector.open(peer, HOST), polls);
-            {
-                let seen = seen.lock().unwrap();
-                let expected = ["EHLO client.example.org", "STARTTLS"];
-                assert!(expected.starts_with(&as_text(&seen.in_clear)), "{seen:?}");
-                assert!(seen.commands.len() <= 1, "{seen:?}");
-            }
-            // What the connector has for its next connection is unharmed.
-            let done = opened.is_some();
-            let (mut connection, seen) = match opened {
-                Some(opened) => (opened.unwrap(), seen),
-                None => host.opened(),
-            };
-            let outcome = soon(connection.send(message(WHOLE))).unwrap();
-            assert!(outcome.is_complete(), "after {polls} polls");
-            soon(connection.quit()).unwrap();
-            assert_eq!(seen.lock().unwrap().messages, [WHOLE]);
-            if done {
-                break;
-            }
-            polls += 1;
-            assert!(polls < 10_000, "it has no end");
+        at_every_poll_of_an_opening(&Host::new(policy), &[EHLO]);
+    }
+}
+
+#[test]
+fn m42_an_opening_with_authentication() {
+    // `\0alice\0wonderland` fits into the command line; the other does not.
+    let short = ["AUTH PLAIN AGFsaWNlAHdvbmRlcmxhbmQ="];
+    let response = format!("AGFsaWNlAHdv{}", "d293".repeat(150));
+    let long = ["AUTH PLAIN", &response];
+    let wow = format!("wo{}", "wow".repeat(150));
+    for policy in POLICIES {
+        for (password, expected) in [("wonderland", &short[..]), (&wow, &long)] {
+            let config = Config::new(&"client.example.org".parse().unwrap()).unwrap();
+            let authentication = Authentication::password("alice", password);
+            let host = Host::with(config.authentication(authentication), policy);
+            at_every_poll_of_an_opening(&host, &[&[EHLO], expected].concat());
         }
-        assert!(polls > 5, "only {polls} polls");
     }
 }
 
@@ -341,6 +387,17 @@ fn m42_commands_inside_tls() {
         let reply = connection.verify("alice".parse().unwrap()).await;
         assert_eq!(reply.unwrap().text(), "VRFY");
     });
+}
+
+#[test]
+fn m42_authentication_inside_tls() {
+    for password in ["wonderland".to_owned(), "wonderland".repeat(50)] {
+        at_every_poll(&async |connection| {
+            let authentication = Authentication::password("alice", &password);
+            assert_eq!(connection.noop().await.unwrap().text(), "NOOP");
+            connection.authenticate(authentication).await.unwrap();
+        });
+    }
 }
 
 #[test]

@@ -521,6 +521,12 @@ impl Session {
         self.authenticated.as_deref()
     }
 
+    /// Whether a request to be authenticated has not been answered.
+    #[must_use]
+    pub fn is_authenticating(&self) -> bool {
+        self.authenticating && self.error.is_none()
+    }
+
     /// The greeting, once it has come. One that came in clear is forgotten when
     /// TLS is established.
     #[must_use]
