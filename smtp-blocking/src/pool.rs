@@ -94,7 +94,7 @@ impl Pool {
                 Reuse::AtOnce => true,
                 Reuse::AfterNoop => connection
                     .noop()
-                    .is_ok_and(|reply| reply.code().is_positive()),
+                    .is_ok_and(|reply| Reuse::is_confirmed_by(&reply)),
                 Reuse::Never => false,
             };
             if alive {

@@ -61,9 +61,8 @@ impl Transcript {
         self.0 = Some(SyncWrapper::new(hook));
     }
 
-    /// A line that may be anything: what a client sends behind an AUTH that was
-    /// refused may be what it would have sent in the exchange.
-    pub(crate) fn doubtful(&mut self) {
+    /// A line that is a secret, or may be one, went by.
+    pub(crate) fn masked(&mut self) {
         if let Some(hook) = self.hook() {
             hook(Entry::Command(b"***"));
         }
@@ -74,14 +73,6 @@ impl Transcript {
         match shown_of_auth(line) {
             Some(shown) => hook(Entry::Command(&[shown, b" ***"].concat())),
             None => hook(Entry::Command(line)),
-        }
-    }
-
-    /// A response went by in an exchange of authentication, or its
-    /// cancellation.
-    pub(crate) fn response(&mut self, is_cancelled: bool) {
-        if let Some(hook) = self.hook() {
-            hook(Entry::Command(if is_cancelled { b"*" } else { b"***" }));
         }
     }
 

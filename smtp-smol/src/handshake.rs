@@ -61,7 +61,8 @@ pub(crate) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     future::or(made, future::or(stopped, too_late)).await
 }
 
-/// Tells a server session, and its service, what came of a handshake. `None` if the connection is closed.
+/// Tells a server session, and its service, what came of a handshake. `None` if
+/// the connection is closed.
 pub(crate) fn tell<S: AsyncRead + AsyncWrite + Unpin>(
     made: Handshake<S>,
     session: &mut Session,

@@ -105,7 +105,7 @@ impl Pool {
                 Reuse::AtOnce => true,
                 Reuse::AfterNoop => {
                     let reply = connection.noop().await;
-                    reply.is_ok_and(|reply| reply.code().is_positive())
+                    reply.is_ok_and(|reply| Reuse::is_confirmed_by(&reply))
                 }
                 Reuse::Never => false,
             };

@@ -1,11 +1,6 @@
 //! Authentication: from the choice of a mechanism to the last reply.
 
-use alloc::{
-    borrow::ToOwned,
-    boxed::Box,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -27,6 +22,9 @@ use crate::{
 /// The longest command line with an initial response, in octets with its CRLF
 /// (RFC 4954 section 4). What does not fit is sent after the first challenge.
 const MAX_AUTH_LINE: usize = 512;
+
+/// What cancels an exchange (RFC 4954 section 4).
+const CANCEL: &[u8] = b"*";
 
 /// The longest response, in octets with its CRLF: as much as servers are told to
 /// take (RFC 4954 section 4).
@@ -147,13 +145,16 @@ impl Session {
     fn challenged(&mut self, mut exchange: Box<Exchange>, reply: &Reply) {
         let response = exchange.response(reply.lines().next().unwrap_or_default());
         let line = match response {
-            Ok(response) => encode(&response),
+            Ok(response) => {
+                self.transcript.masked();
+                encode(&response)
+            }
             Err(error) => {
                 exchange.cancelled = Some(error);
-                Zeroizing::new(b"*".to_vec())
+                self.transcript.command(CANCEL);
+                Zeroizing::new(CANCEL.to_vec())
             }
         };
-        self.transcript.response(exchange.cancelled.is_some());
         self.secret_line(line);
         self.exchange = Some(exchange);
     }
@@ -229,7 +230,7 @@ impl Session {
 impl Exchange {
     /// What to say to a challenge.
     fn response(&mut self, challenge: &[u8]) -> Result<Secret, AuthenticationError> {
-        let mechanism = || self.name.to_string();
+        let mechanism = || self.name.clone();
         self.rounds += 1;
         if self.rounds > self.authentication.max_rounds {
             return Err(AuthenticationError::TooManyRounds {

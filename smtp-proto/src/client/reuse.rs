@@ -6,6 +6,7 @@ use super::{
     outcome::{Fate, NotSent, Outcome},
     session::Session,
 };
+use crate::types::Reply;
 
 /// How a pool keeps connections, and when it takes one of them again.
 ///
@@ -135,6 +136,14 @@ pub enum Reuse {
     AfterNoop,
     /// It has done what it could: QUIT, or just close.
     Never,
+}
+
+impl Reuse {
+    /// Whether this answer to the NOOP shows that the session may be used.
+    #[must_use]
+    pub fn is_confirmed_by(noop: &Reply) -> bool {
+        noop.code().is_positive()
+    }
 }
 
 impl Outcome {

@@ -79,7 +79,7 @@ impl Dialogue {
         let is_command = !matches!(parsed, Err(_) | Ok(Command::Extension(_)));
         self.behind_auth &= !is_command;
         if self.behind_auth {
-            self.transcript.doubtful();
+            self.transcript.masked();
         } else {
             self.transcript.command(line);
         }

@@ -187,13 +187,13 @@ impl Dialogue {
     /// Deals with a line of the client's within an exchange. Whatever it looks
     /// like, it is no command.
     pub(super) fn response(&mut self, line: &[u8]) -> Option<Asked> {
-        let is_cancelled = line == b"*";
-        self.transcript.response(is_cancelled);
         self.count_command();
-        if is_cancelled {
+        if line == b"*" {
+            self.transcript.command(line);
             self.give_up(&reply::CANCELLED.reply());
             return None;
         }
+        self.transcript.masked();
         let step = match (decode(line), self.progress.as_mut()) {
             (Ok(response), Some(progress)) => progress.exchange.respond(response.expose()),
             _ => {

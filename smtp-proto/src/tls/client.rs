@@ -57,7 +57,7 @@ impl ClientTls {
     /// # Errors
     /// [`TlsError`] if there is none, or one cannot be read.
     pub fn with_ca_pem(pem: &[u8]) -> Result<Self, TlsError> {
-        let verifier = Verifier::new(pem::roots(pem)?, pem::certificates(pem)?)?;
+        let verifier = Verifier::new(pem::certificates(pem)?)?;
         let config = builder()?
             .dangerous() // as rustls calls it: nothing is left unchecked
             .with_custom_certificate_verifier(Arc::new(verifier))

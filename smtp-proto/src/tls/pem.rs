@@ -20,10 +20,10 @@ pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, T
 }
 
 /// Those who are trusted.
-pub(super) fn roots(pem: &[u8]) -> Result<RootCertStore, TlsError> {
+pub(super) fn roots(trusted: &[CertificateDer<'static>]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(pem)? {
-        roots.add(certificate).map_err(TlsError::other)?;
+    for certificate in trusted {
+        roots.add(certificate.clone()).map_err(TlsError::other)?;
     }
     Ok(roots)
 }

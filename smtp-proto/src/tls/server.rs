@@ -67,7 +67,7 @@ impl ServerTls {
     /// [`TlsError::OwnConfiguration`] after [`from_config`](Self::from_config).
     pub fn client_ca_pem(mut self, pem: &[u8]) -> Result<Self, TlsError> {
         let own = self.own.as_ref().ok_or(TlsError::OwnConfiguration)?;
-        let roots = Arc::new(pem::roots(pem)?);
+        let roots = Arc::new(pem::roots(&pem::certificates(pem)?)?);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider())
             .allow_unauthenticated()
             .build()

@@ -3,7 +3,7 @@
 use alloc::{string::ToString, sync::Arc, vec::Vec};
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, Error, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -13,7 +13,7 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use super::{TlsError, provider};
+use super::{TlsError, pem, provider};
 
 /// What rustls checks, and one thing more: a certificate that is itself among
 /// the trusted ones is taken although it could be that of an issuer, too. Tools
@@ -26,11 +26,9 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn new(
-        roots: RootCertStore,
-        trusted: Vec<CertificateDer<'static>>,
-    ) -> Result<Self, TlsError> {
-        let rules = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+    pub(super) fn new(trusted: Vec<CertificateDer<'static>>) -> Result<Self, TlsError> {
+        let roots = Arc::new(pem::roots(&trusted)?);
+        let rules = WebPkiServerVerifier::builder_with_provider(roots, provider())
             .build()
             .map_err(|error| TlsError::NoRoots(error.to_string()))?;
         Ok(Self { rules, trusted })
