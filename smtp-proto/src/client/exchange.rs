@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     sasl::{self, Challenge, Mechanism, Nonces},
-    types::{Capability, Class, Command, Reply, Secret},
+    types::{Capability, Class, Reply, Secret},
 };
 
 /// The longest command line with an initial response, in octets with its CRLF
@@ -190,8 +190,7 @@ impl Session {
         }
         if exchange.authentication.hello_again {
             self.advance(Input::HelloAgain);
-            let name = self.config.name.clone();
-            self.command_line(Expected::Ehlo, Command::Ehlo(name));
+            self.say_hello();
         } else {
             self.open();
         }

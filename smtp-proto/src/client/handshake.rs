@@ -6,11 +6,7 @@ use super::{
     session::Session,
     state::{Input, State},
 };
-use crate::{
-    TlsInfo,
-    types::{Capabilities, Command},
-    wire::ReplyParser,
-};
+use crate::{TlsInfo, types::Capabilities, wire::ReplyParser};
 
 impl Session {
     pub(super) const fn is_in_handshake(&self) -> bool {
@@ -39,8 +35,7 @@ impl Session {
         if self.state == State::Greeting {
             self.pipeline.push(Expected::Greeting, 0, 0);
         } else {
-            let name = self.config.name.clone();
-            self.command_line(Expected::Ehlo, Command::Ehlo(name));
+            self.say_hello();
         }
     }
 }

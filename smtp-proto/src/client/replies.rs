@@ -123,8 +123,7 @@ impl Session {
             Expected::Greeting => {
                 self.greeting = Some(reply.without_enhanced());
                 self.advance(Input::Accepted);
-                let name = self.config.name.clone();
-                self.command_line(Expected::Ehlo, Command::Ehlo(name));
+                self.say_hello();
             }
             Expected::Ehlo if reply.code().is_negative() => {
                 self.advance(Input::UnknownCommand);
@@ -176,6 +175,12 @@ impl Session {
             && self.tls.is_none()
             && self.config.tls == TlsPolicy::Required
             && matches!(reply.code().get(), 500 | 502)
+    }
+
+    /// EHLO: after the greeting, and again where what is offered may have changed.
+    pub(super) fn say_hello(&mut self) {
+        let name = self.config.name.clone();
+        self.command_line(Expected::Ehlo, Command::Ehlo(name));
     }
 
     /// The hello is done: next comes TLS, then authentication, then the rest.
