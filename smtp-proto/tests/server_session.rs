@@ -1170,7 +1170,7 @@ fn s_129_behind_a_refused_data_come_commands() {
 fn s_123_s_124_replies_are_in_the_order_of_the_commands() {
     let (codes, _) = every_way(
         &config(),
-        "FOO\r\nNOOP\r\nHELP\r\nVRFY a\r\nBDAT\r\nEHLO a\r\n",
+        "FOO\r\nNOOP\r\nHELP\r\nVRFY a\r\nETRN x\r\nEHLO a\r\n",
     );
     assert_eq!(
         codes[1..],

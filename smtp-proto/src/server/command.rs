@@ -118,6 +118,7 @@ impl Dialogue {
                 parameters,
             } => self.rcpt(forward_path, parameters),
             Command::Data => Ok(Some(Asked::Data)),
+            Command::Bdat { .. } => Err(reply::NOT_IMPLEMENTED),
             Command::Rset => {
                 self.reply(&reply::RESET.reply());
                 self.move_on(trigger, Discarded::Reset);

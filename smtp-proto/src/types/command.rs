@@ -47,6 +47,13 @@ pub enum Command {
     },
     /// `DATA`: the content follows.
     Data,
+    /// `BDAT`: a chunk of the content follows, as it is (RFC 3030 section 2).
+    Bdat {
+        /// How many octets the chunk has.
+        octets: u64,
+        /// Whether it is the last.
+        last: bool,
+    },
     /// `RSET`: forget the transaction.
     Rset,
     /// `NOOP`: do nothing, and say so.
@@ -75,6 +82,7 @@ impl Command {
             Self::Mail { .. } => "MAIL",
             Self::Rcpt { .. } => "RCPT",
             Self::Data => "DATA",
+            Self::Bdat { .. } => "BDAT",
             Self::Rset => "RSET",
             Self::Noop(_) => "NOOP",
             Self::Quit => "QUIT",
@@ -116,6 +124,10 @@ impl fmt::Display for Command {
             | Self::Expn(argument)
             | Self::Noop(Some(argument))
             | Self::Help(Some(argument)) => write!(f, "{} {argument}", self.verb()),
+            Self::Bdat { octets, last } => {
+                let last = if *last { " LAST" } else { "" };
+                write!(f, "BDAT {octets}{last}")
+            }
             Self::Extension(raw) => raw.fmt(f),
             Self::Data
             | Self::Rset

@@ -92,6 +92,7 @@ fn parse(line: &[u8], lenient: bool) -> Result<Command, CommandSyntaxError> {
         b"MAIL" => mail(argument?, lenient),
         b"RCPT" => rcpt(argument?, lenient),
         b"DATA" => none(argument?, Command::Data),
+        b"BDAT" => chunk(argument?),
         b"RSET" => none(argument?, Command::Rset),
         b"QUIT" => none(argument?, Command::Quit),
         b"NOOP" => optional(argument?).map(Command::Noop),
@@ -188,6 +189,22 @@ fn parameters(text: &str) -> Result<Parameters, PathError> {
         .map_err(|error| PathError::Other(CommandSyntaxError::Parameter(error)))
 }
 
+/// `chunk-size [ SP "LAST" ]` (RFC 3030 section 2): twenty digits at most.
+fn chunk(argument: &str) -> Result<Command, CommandSyntaxError> {
+    let (size, last) = match argument.split_once(' ') {
+        Some((size, end)) if end.trim_start_matches(' ').eq_ignore_ascii_case("LAST") => {
+            (size, true)
+        }
+        Some(_) => return Err(CommandSyntaxError::Argument),
+        None => (argument, false),
+    };
+    let digits = (1..=20).contains(&size.len()) && size.bytes().all(|b| b.is_ascii_digit());
+    match size.parse() {
+        Ok(octets) if digits => Ok(Command::Bdat { octets, last }),
+        _ => Err(CommandSyntaxError::Argument),
+    }
+}
+
 fn none(argument: &str, command: Command) -> Result<Command, CommandSyntaxError> {
     if argument.is_empty() {
         Ok(command)
@@ -281,6 +298,27 @@ mod tests {
             parse_command(b"\xff\xfe\x80"),
             Err(CommandSyntaxError::Verb)
         );
+    }
+
+    #[test]
+    fn the_size_of_a_chunk_is_digits_and_no_more() {
+        assert_eq!(printed("bdat 0086 last"), "BDAT 86 LAST");
+        assert_eq!(
+            printed("BDAT 18446744073709551615"),
+            "BDAT 18446744073709551615"
+        );
+        for line in [
+            "BDAT",
+            "BDAT LAST",
+            "BDAT +1",
+            "BDAT -1",
+            "BDAT 1x",
+            "BDAT 1 LAST x",
+            "BDAT 18446744073709551616",
+            "BDAT 000000000000000000001",
+        ] {
+            assert_eq!(parsed(line), Err(CommandSyntaxError::Argument), "{line}");
+        }
     }
 
     #[test]
