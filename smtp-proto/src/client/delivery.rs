@@ -5,13 +5,13 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::{
-    content::ContentCheck,
+    config::Chunking,
     error::{Error, Phase},
     event::TransactionId,
     outcome::{Fate, NotSent, Outcome, is_too_many},
-    transaction::{Recipient, RecipientPolicy, Transaction},
+    transaction::{Given, MailLine, MailParameters, Recipient, RecipientPolicy, Transaction},
 };
-use crate::types::{Capabilities, MailLine, Parameters, Reply};
+use crate::types::{Capabilities, Capability, Reply};
 
 /// A transaction of the caller's on its way. It takes several transactions with
 /// the server if that takes only some of the recipients in one.
@@ -23,7 +23,8 @@ pub(super) struct Delivery {
     pub(super) open: bool,
     abandoned: bool,
     mail: Mail,
-    parameters: Parameters,
+    parameters: MailParameters,
+    framing: Framing,
     /// One for each recipient.
     progress: Vec<Progress>,
     /// The recipient to ask next.
@@ -32,15 +33,33 @@ pub(super) struct Delivery {
     asked: usize,
     /// How many were accepted, and wait for the content.
     accepted: usize,
+    /// How many commands are unanswered, chunks among them.
+    unanswered: usize,
     /// How much more text of replies is kept.
     text_room: usize,
     data_sent: bool,
+    /// Where in the output the content ends, once it does.
+    content_end: Option<u64>,
+    /// A chunk was refused.
+    chunk_refused: bool,
     /// The reply that said that no more recipients fit.
     full: Option<Reply>,
     /// What is known of content that was given beforehand.
-    given: Option<ContentCheck>,
+    given: Option<Given>,
     /// What became of all that had no fate of their own.
     sealed: Option<Fate>,
+}
+
+/// How content goes over the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// Dot-stuffed, once the server asks for it.
+    Data,
+    /// In chunks.
+    Bdat {
+        /// Before the RCPTs are answered.
+        at_once: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -61,6 +80,8 @@ enum Progress {
     Waiting,
     Asked,
     Accepted,
+    /// Accepted although MAIL was refused.
+    Stray,
     /// To be asked about again, in a further transaction.
     PutOff,
     Done(Fate),
@@ -72,6 +93,8 @@ pub(super) enum Next {
     Mail,
     Rcpt(usize),
     Data,
+    /// The content, in chunks.
+    Chunks,
     /// A reply, or the caller.
     Wait,
     /// Nothing: it has ended without content. The server may still have it
@@ -86,7 +109,7 @@ impl Delivery {
     pub(super) fn new(
         id: TransactionId,
         transaction: Transaction,
-        given: Option<ContentCheck>,
+        given: Option<Given>,
         open: bool,
         text_room: usize,
     ) -> Self {
@@ -101,12 +124,16 @@ impl Delivery {
             open,
             abandoned: false,
             mail: Mail::NotSent,
-            parameters: Parameters::new(),
+            parameters: MailParameters::default(),
+            framing: Framing::Data,
             next: 0,
             asked: 0,
             accepted: 0,
+            unanswered: 0,
             text_room,
             data_sent: false,
+            content_end: None,
+            chunk_refused: false,
             full: None,
             given,
             sealed: None,
@@ -114,8 +141,15 @@ impl Delivery {
     }
 
     /// Decides how to send it to a server that offers `offered`. `false` means
-    /// that nobody there can have it, and it has ended.
-    pub(super) fn prepare(&mut self, offered: &Capabilities) -> bool {
+    /// that nobody there can have it, and it has ended. May be called again.
+    pub(super) fn prepare(&mut self, offered: &Capabilities, chunking: Chunking) -> bool {
+        let wanted = chunking != Chunking::WhenNeeded || self.transaction.is_binary();
+        self.framing = if wanted && offered.has(&Capability::Chunking) {
+            let at_once = chunking == Chunking::AtOnce;
+            Framing::Bdat { at_once }
+        } else {
+            Framing::Data
+        };
         match self
             .transaction
             .parameters_for(offered, self.given.as_ref())
@@ -160,7 +194,7 @@ impl Delivery {
     }
 
     fn is_utf8(&self) -> bool {
-        self.parameters.get("SMTPUTF8").is_some()
+        self.parameters.smtputf8
     }
 
     pub(super) fn has_recipients(&self) -> bool {
@@ -178,12 +212,12 @@ impl Delivery {
         self.abandoned = true;
     }
 
-    /// What to send next, if the pipeline has room for it. `all_answered` tells
-    /// whether nothing is unanswered.
-    pub(super) fn next(&self, all_answered: bool) -> Next {
-        let end = |unfinished| match all_answered {
-            true => Next::End { unfinished },
-            false => Next::Wait,
+    /// What to send next, if the pipeline has room for it. `grouping` tells
+    /// whether it may have more than one command.
+    pub(super) fn next(&self, grouping: bool) -> Next {
+        let end = |unfinished| match self.unanswered {
+            0 => Next::End { unfinished },
+            _ => Next::Wait,
         };
         match &self.mail {
             Mail::NotSent if self.abandoned => return Next::End { unfinished: false },
@@ -207,15 +241,57 @@ impl Delivery {
         if self.open {
             return Next::Wait;
         }
-        match self.transaction.policy {
-            RecipientPolicy::AllOrNothing if self.accepted == self.progress.len() => Next::Data,
-            RecipientPolicy::Partial if self.accepted + self.asked > 0 => Next::Data,
-            _ => end(true),
+        if !self.may_still_be_wanted() {
+            return end(true);
+        }
+        match self.framing {
+            Framing::Data if self.is_wanted() => Next::Data,
+            Framing::Bdat { at_once: true } if grouping => Next::Chunks,
+            Framing::Bdat { .. } if self.unanswered == 0 => Next::Chunks,
+            _ => Next::Wait,
         }
     }
 
-    pub(super) const fn mail_line(&self) -> MailLine<'_> {
-        MailLine(&self.transaction.reverse_path, &self.parameters)
+    /// Whether it may turn out that the content is to be sent.
+    fn may_still_be_wanted(&self) -> bool {
+        let asked_or_accepted = self.accepted + self.asked;
+        !matches!(self.mail, Mail::Refused { .. })
+            && !self.chunk_refused
+            && match self.transaction.policy {
+                RecipientPolicy::AllOrNothing => asked_or_accepted == self.progress.len(),
+                RecipientPolicy::Partial => asked_or_accepted > 0,
+            }
+    }
+
+    /// Whether the content may end, so that the server delivers it: with
+    /// [`AllOrNothing`](RecipientPolicy::AllOrNothing), not before all recipients
+    /// were accepted.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.may_still_be_wanted()
+            && (self.transaction.policy == RecipientPolicy::Partial || self.asked == 0)
+    }
+
+    /// Whether what was begun in chunks is to be given up.
+    pub(super) fn is_in_vain(&self) -> bool {
+        !self.may_still_be_wanted()
+    }
+
+    /// Whether every command is answered.
+    pub(super) const fn is_answered(&self) -> bool {
+        self.unanswered == 0
+    }
+
+    pub(super) const fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Whether the content is not to be looked at.
+    pub(super) fn is_binary(&self) -> bool {
+        self.transaction.is_binary()
+    }
+
+    pub(super) fn mail_line(&self) -> MailLine<'_> {
+        self.transaction.mail_line(self.parameters)
     }
 
     pub(super) fn recipient(&self, index: usize) -> Option<&Recipient> {
@@ -224,10 +300,12 @@ impl Delivery {
 
     pub(super) fn mail_was_sent(&mut self) {
         self.mail = Mail::Sent;
+        self.unanswered += 1;
     }
 
     pub(super) fn rcpt_was_sent(&mut self, index: usize) {
         self.next = index + 1;
+        self.unanswered += 1;
         if let Some(progress) = self.progress.get_mut(index) {
             *progress = Progress::Asked;
             self.asked += 1;
@@ -236,6 +314,27 @@ impl Delivery {
 
     pub(super) const fn data_was_sent(&mut self) {
         self.data_sent = true;
+        self.unanswered += 1;
+    }
+
+    pub(super) const fn chunk_was_sent(&mut self) {
+        self.unanswered += 1;
+    }
+
+    /// The content has been put into the output, where it ends at `end`.
+    pub(super) const fn content_was_sent(&mut self, end: u64) {
+        self.content_end = Some(end);
+        self.unanswered += 1;
+    }
+
+    /// Whether the content has left in full, when `sent` octets have.
+    pub(super) fn has_left(&self, sent: u64) -> bool {
+        self.content_end.is_some_and(|end| end <= sent)
+    }
+
+    /// A command was answered, whatever the answer is.
+    pub(super) const fn was_answered(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(1);
     }
 
     /// MAIL was answered, with a 2yz, 4yz or 5yz.
@@ -261,8 +360,12 @@ impl Delivery {
         {
             // What the server makes of the recipients of no transaction does
             // not matter, but for the need to end what it has begun.
-            *stray |= reply.code().is_positive();
-            fate(Phase::Mail, of_mail.clone())
+            if reply.code().is_positive() {
+                *stray = true;
+                Progress::Stray
+            } else {
+                fate(Phase::Mail, of_mail.clone())
+            }
         } else if reply.code().is_positive() {
             self.accepted += 1;
             Progress::Accepted
@@ -314,6 +417,20 @@ impl Delivery {
         matches!(self.mail, Mail::Sent | Mail::Accepted) || self.is_astray()
     }
 
+    /// A chunk was refused. What the server says to those behind it tells nothing
+    /// new.
+    pub(super) fn refuse_chunk(&mut self, reply: &Reply) {
+        if !self.chunk_refused {
+            self.chunk_refused = true;
+            self.refuse(Phase::Content, reply);
+        }
+    }
+
+    /// Whether the server may say that it has accepted the content.
+    pub(super) const fn can_be_accepted(&self) -> bool {
+        !self.chunk_refused && !self.is_astray()
+    }
+
     /// DATA or the content was refused.
     pub(super) fn refuse(&mut self, phase: Phase, reply: &Reply) {
         self.end_accepted(&Fate::Refused {
@@ -323,12 +440,12 @@ impl Delivery {
     }
 
     /// The content was accepted. Whether a further transaction is to begin, for
-    /// recipients that were put off.
-    pub(super) fn accept(&mut self, reply: &Reply) -> bool {
-        let reply = self.within_room(reply.clone());
+    /// recipients that were put off, if there may be one.
+    pub(super) fn accept(&mut self, reply: Reply, may_go_on: bool) -> bool {
+        let reply = self.within_room(reply);
         self.end_accepted(&Fate::Accepted(reply));
         let put_off = |p: &Progress| matches!(p, Progress::PutOff | Progress::Waiting);
-        if !self.progress.iter().any(put_off) {
+        if !may_go_on || !self.progress.iter().any(put_off) {
             return false;
         }
         for progress in self.progress.iter_mut().filter(|p| put_off(p)) {
@@ -338,6 +455,7 @@ impl Delivery {
         self.next = 0;
         self.asked = 0;
         self.data_sent = false;
+        self.content_end = None;
         self.full = None;
         true
     }
@@ -364,7 +482,15 @@ impl Delivery {
     /// had left.
     pub(super) fn lose(&mut self, error: &Error, in_doubt: bool) {
         if in_doubt {
-            self.end_accepted(&Fate::InDoubt(error.clone()));
+            let may_have_it = |progress: &&mut Progress| {
+                matches!(
+                    progress,
+                    Progress::Asked | Progress::Accepted | Progress::Stray
+                )
+            };
+            for progress in self.progress.iter_mut().filter(may_have_it) {
+                *progress = Progress::Done(Fate::InDoubt(error.clone()));
+            }
         }
         // Where MAIL was refused, its reply is what there is to tell, whether
         // or not the rest of its group was answered.
@@ -402,6 +528,6 @@ impl Delivery {
 
     /// Whether the content may be 8-bit.
     pub(super) fn is_eight_bit(&self) -> bool {
-        self.parameters.get("BODY").is_some()
+        self.parameters.body.is_some()
     }
 }

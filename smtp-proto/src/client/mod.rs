@@ -22,6 +22,7 @@ mod delivery;
 mod error;
 mod event;
 mod exchange;
+mod feed;
 mod handshake;
 mod outcome;
 mod pipeline;
@@ -35,7 +36,7 @@ mod work;
 
 pub use authentication::{Authentication, AuthenticationError};
 pub use body::Body;
-pub use config::{Config, HeloFallback, Pipelining};
+pub use config::{Chunking, Config, HeloFallback, Pipelining};
 pub use content::{ContentError, LineEndings};
 pub use error::{CommandError, Error, ErrorKind, Phase};
 pub use event::{Event, RequestId, TransactionId};

@@ -51,6 +51,9 @@ pub enum NotSent {
     },
     /// It has octets above 127, and the server does not offer `8BITMIME`.
     Needs8BitMime,
+    /// It is binary, and the server does not offer `BINARYMIME` and `CHUNKING`
+    /// (RFC 3030 section 3).
+    NeedsBinaryMime,
     /// An address, a parameter or the header is not ASCII, and the server does not offer
     /// `SMTPUTF8`.
     NeedsSmtpUtf8,
@@ -115,6 +118,7 @@ impl fmt::Display for NotSent {
                 write!(f, "{size} octets, and the server takes {limit}")
             }
             Self::Needs8BitMime => f.write_str("the server does not take 8-bit content"),
+            Self::NeedsBinaryMime => f.write_str("the server does not take binary content"),
             Self::NeedsSmtpUtf8 => f.write_str("the server takes ASCII addresses only"),
             Self::NotOffered(keyword) => write!(f, "the server does not offer {keyword}"),
             Self::AllOrNothing => f.write_str("another recipient was refused"),
