@@ -229,6 +229,7 @@ impl Session {
             transaction: delivery.id,
             outcome: delivery.into_outcome(),
         });
+        self.out.rest();
     }
 
     /// The server waits for content.
