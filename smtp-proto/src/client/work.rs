@@ -292,6 +292,7 @@ impl Session {
             transaction: delivery.id,
             outcome: delivery.into_outcome(),
         });
+        self.out.rest();
     }
 
     pub(super) fn start_wait(&mut self) {

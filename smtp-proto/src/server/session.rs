@@ -174,6 +174,7 @@ impl Session {
     /// The transport took the first `n` octets of the output.
     pub fn handle_transmitted(&mut self, n: usize, now: Instant) {
         self.dialogue.output.advance(n);
+        self.dialogue.output.rest();
         self.clock.tell(now, self.waits_for());
     }
 
