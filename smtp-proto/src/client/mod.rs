@@ -26,6 +26,7 @@ mod feed;
 mod handshake;
 mod outcome;
 mod pipeline;
+mod recipients;
 mod replies;
 mod reuse;
 mod session;

@@ -265,7 +265,7 @@ impl Session {
     fn mail_was_answered(&mut self, reply: Reply) {
         if let Some(delivery) = self.active.front_mut() {
             let transaction = delivery.id;
-            delivery.mail_was_answered(reply.clone());
+            delivery.mail_was_answered(&reply);
             self.events.push_back(Event::Sender { transaction, reply });
         }
     }
@@ -273,7 +273,7 @@ impl Session {
     fn rcpt_was_answered(&mut self, index: usize, reply: Reply) {
         if let Some(delivery) = self.active.front_mut() {
             let transaction = delivery.id;
-            delivery.rcpt_was_answered(index, reply.clone());
+            delivery.rcpt_was_answered(index, &reply);
             self.events.push_back(Event::Recipient {
                 transaction,
                 index,

@@ -86,6 +86,8 @@ pub struct Session {
     /// The transactions that are being carried out: the first is answered, the
     /// last is sent.
     pub(super) active: VecDeque<Box<Delivery>>,
+    /// Records of transactions that have ended.
+    pub(super) spares: VecDeque<Box<Delivery>>,
     /// What waits for them.
     pub(super) queue: VecDeque<Job>,
     pub(super) quitting: bool,
@@ -144,6 +146,7 @@ impl Session {
             is_open: false,
             transcript: Transcript::default(),
             active: VecDeque::new(),
+            spares: VecDeque::new(),
             queue: VecDeque::new(),
             quitting: false,
             transactions: 0,

@@ -17,6 +17,9 @@ use super::{
 };
 use crate::types::{Capability, Command, Reply};
 
+/// The most records of transactions that are kept to be used again.
+const MAX_SPARES: usize = 16;
+
 /// RSET and QUIT, with their CRLF.
 const SHORT_LINE: usize = "RSET\r\n".len();
 
@@ -24,7 +27,7 @@ const SHORT_LINE: usize = "RSET\r\n".len();
 #[derive(Debug)]
 pub(super) enum Job {
     Transaction(Box<Delivery>),
-    Request(RequestId, Command),
+    Request(RequestId, Box<Command>),
     Authenticate(RequestId, Box<Authentication>),
     Quit,
 }
@@ -63,13 +66,10 @@ impl Session {
             None => None,
         };
         let id = TransactionId(self.id());
-        let delivery = Box::new(Delivery::new(
-            id,
-            transaction,
-            given,
-            open,
-            self.config.reply_limits.kept,
-        ));
+        let spare = self.spares.pop_back();
+        let mut delivery = spare.unwrap_or_else(|| Box::new(Delivery::idle()));
+        let text_room = self.config.reply_limits.kept;
+        delivery.begin(id, transaction, given, open, text_room);
         self.queue.push_back(Job::Transaction(delivery));
         self.pump();
         Ok(id)
@@ -97,7 +97,7 @@ impl Session {
             return Err(CommandError::NotAscii);
         }
         let id = RequestId(self.id());
-        self.queue.push_back(Job::Request(id, command));
+        self.queue.push_back(Job::Request(id, Box::new(command)));
         self.pump();
         Ok(id)
     }
@@ -287,12 +287,17 @@ impl Session {
         }
     }
 
-    pub(super) fn finished(&mut self, delivery: Box<Delivery>) {
+    pub(super) fn finished(&mut self, mut delivery: Box<Delivery>) {
         self.events.push_back(Event::Finished {
             transaction: delivery.id,
-            outcome: delivery.into_outcome(),
+            outcome: delivery.take_outcome(),
         });
-        self.out.rest();
+        // Used again, so that a session that goes on needs no memory for each
+        // message.
+        if self.spares.len() < MAX_SPARES {
+            delivery.rest();
+            self.spares.push_back(delivery);
+        }
     }
 
     pub(super) fn start_wait(&mut self) {
