@@ -14,6 +14,7 @@ pub(crate) mod grammar;
 mod parameter;
 mod path;
 mod reply;
+mod reply_text;
 mod secret;
 
 pub use address::{AddressError, LocalPart, Mailbox};
