@@ -26,6 +26,10 @@ use crate::{
     wire::ReplyParser,
 };
 
+/// How many requests wait before no more transactions are wanted: one, which
+/// begins with the reply that ends the one before it.
+const WAITING_TRANSACTIONS: usize = 1;
+
 /// One SMTP session, seen from the client. Does no I/O and reads no clock.
 ///
 /// It has four kinds of method:
@@ -553,6 +557,17 @@ impl Session {
     pub fn wants_content(&self) -> bool {
         let current = self.current.as_ref();
         self.state == State::Content && current.is_some_and(|now| now.content().is_none())
+    }
+
+    /// Whether one more transaction could be of use now, for a driver that has
+    /// many to [`send`](Self::send): it would be queued, and not wait for long.
+    #[must_use]
+    pub fn wants_transaction(&self) -> bool {
+        !self.quitting
+            && !self.authenticating
+            && !self.write_closed
+            && self.state != State::Closed
+            && self.queue.len() < self.config.max_queued.min(WAITING_TRANSACTIONS)
     }
 
     /// How many transactions were begun: how often MAIL was sent.
