@@ -26,10 +26,6 @@ use crate::{
     wire::ReplyParser,
 };
 
-/// How many requests wait before no more transactions are wanted: one, which
-/// begins with the reply that ends the one before it.
-const WAITING_TRANSACTIONS: usize = 1;
-
 /// One SMTP session, seen from the client. Does no I/O and reads no clock.
 ///
 /// It has four kinds of method:
@@ -604,18 +600,10 @@ impl Session {
             Pipelining::AcrossTransactions => self.config.max_unanswered_messages,
             _ => 1,
         };
-        self.check_open().is_ok() && self.queue.len() < ahead.min(self.config.max_queued)
-    }
-
-    /// Whether one more transaction could be of use now, for a driver that has
-    /// many to [`send`](Self::send): it would be queued, and not wait for long.
-    #[must_use]
-    pub fn wants_transaction(&self) -> bool {
-        !self.quitting
+        self.check_open().is_ok()
             && !self.authenticating
             && !self.write_closed
-            && self.state != State::Closed
-            && self.queue.len() < self.config.max_queued.min(WAITING_TRANSACTIONS)
+            && self.queue.len() < ahead.min(self.config.max_queued)
     }
 
     /// How many transactions were begun: how often MAIL was sent.
