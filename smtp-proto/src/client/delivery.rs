@@ -121,22 +121,31 @@ impl Delivery {
         open: bool,
         text_room: usize,
     ) {
-        let mut recipients = core::mem::take(&mut self.recipients);
-        recipients.reset(transaction.recipients.len());
-        *self = Self {
-            id,
-            transaction,
-            open,
-            recipients,
-            text_room,
-            given,
-            ..Self::idle()
-        };
+        self.id = id;
+        self.recipients.reset(transaction.recipients.len());
+        self.transaction = transaction;
+        self.open = open;
+        self.abandoned = false;
+        self.unanswered = 0;
+        self.text_room = text_room;
+        self.given = given;
+        self.sealed = None;
+        self.go_back();
     }
 
-    /// Forgets the transaction, and keeps the room that it took.
+    /// To the beginning of a transaction with the server.
+    fn go_back(&mut self) {
+        self.mail = Mail::NotSent;
+        self.next = 0;
+        self.data_sent = false;
+        self.content_end = None;
+        self.chunk_refused = false;
+        self.full = None;
+    }
+
+    /// Forgets what the caller handed in, and keeps the room for the rest.
     pub(super) fn rest(&mut self) {
-        self.begin(self.id, Transaction::new(ReversePath::Null), None, false, 0);
+        self.transaction.clear();
     }
 
     /// Decides how to send it to a server that offers `offered`. `false` means
@@ -436,11 +445,7 @@ impl Delivery {
             return false;
         }
         self.recipients.change_all(Progress::Waiting, put_off);
-        self.mail = Mail::NotSent;
-        self.next = 0;
-        self.data_sent = false;
-        self.content_end = None;
-        self.full = None;
+        self.go_back();
         true
     }
 

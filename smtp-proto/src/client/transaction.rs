@@ -155,6 +155,13 @@ impl Transaction {
             .try_for_each(|recipient| recipient.check(config))
     }
 
+    /// Gives up what may be large.
+    pub(super) fn clear(&mut self) {
+        self.content = None;
+        self.recipients = Vec::new();
+        self.parameters = Vec::new();
+    }
+
     /// Whether the content is to be sent as it is, whatever it is.
     pub(super) fn is_binary(&self) -> bool {
         self.body == Some(BodyType::BinaryMime)
