@@ -100,7 +100,10 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
     pub(crate) fn give_up(mut self, error: io::Error) -> Error {
         self.connection.session.abort();
         match self.outcome() {
-            Ok(outcome) => Error::Content { error, outcome },
+            Ok(outcome) => Error::Content {
+                error,
+                outcome: Box::new(outcome),
+            },
             Err(error) => error,
         }
     }

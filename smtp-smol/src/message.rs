@@ -50,12 +50,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Message<'a, S> {
             Ok(reply) if reply.code().is_positive() => Ok(Self { connection, id }),
             Ok(reply) => Err(Error::Refused {
                 phase: Phase::Mail,
-                reply,
+                reply: Box::new(reply),
             }),
             // It cannot be sent, or could not because the session has ended.
             Err(outcome) => {
                 connection.check_open().await?;
-                Err(Error::NotSent(outcome))
+                Err(Error::NotSent(Box::new(outcome)))
             }
         }
     }
