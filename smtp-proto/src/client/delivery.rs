@@ -511,6 +511,11 @@ impl Delivery {
         self.transaction.content.as_ref().map(|content| &content.0)
     }
 
+    /// Whether content that was given beforehand goes over the wire as it is.
+    pub(super) fn is_unaltered(&self) -> bool {
+        self.given.is_some_and(|given| given.is_unaltered)
+    }
+
     /// Whether the content may be 8-bit.
     pub(super) fn is_eight_bit(&self) -> bool {
         self.parameters.body.is_some()

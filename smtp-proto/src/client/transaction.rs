@@ -241,6 +241,8 @@ pub(super) struct Given {
     /// In octets, as SIZE counts them.
     pub(super) size: u64,
     pub(super) is_eight_bit: bool,
+    /// It goes over the wire as it is, also when dots are stuffed.
+    pub(super) is_unaltered: bool,
 }
 
 /// Content that was given beforehand. Its `Debug` form does not show it.

@@ -80,6 +80,7 @@ impl Session {
             return Ok(Given {
                 size: content.0.len() as u64,
                 is_eight_bit: true,
+                is_unaltered: true,
             });
         }
         let mut check = ContentCheck::default();
@@ -88,6 +89,7 @@ impl Session {
         Ok(Given {
             size: check.size(),
             is_eight_bit: check.is_eight_bit(),
+            is_unaltered: check.is_unaltered(),
         })
     }
 

@@ -133,6 +133,9 @@ impl Content {
                 None => return (read, None),
                 Some(Unstuffed::End) => Some(Piece::End),
                 Some(Unstuffed::Content(slice)) => self.content(slice, read),
+                Some(Unstuffed::DotLines(lines)) => {
+                    self.count(lines.len()).unwrap_or(Some(Piece::Made(lines)))
+                }
                 Some(Unstuffed::LoneCr) => self.lone(b"\n"),
                 Some(Unstuffed::LoneLf) => self.lone(b"\r"),
             };
