@@ -152,7 +152,7 @@ impl Session {
                 self.dialogue.transcript.content(octets);
                 match self.dialogue.content.fault().cloned() {
                     Some(fault) => {
-                        self.dialogue.end_content(&fault.reply());
+                        self.dialogue.end_content(&fault);
                         if fault.closes() || end == Piece::Endless {
                             self.dialogue.move_on(Trigger::Abort, Discarded::Shutdown);
                         }
