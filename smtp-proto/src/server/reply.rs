@@ -153,7 +153,8 @@ impl Said<'_> {
     pub(super) fn write(self, out: &mut BytesMut) {
         let before = out.len();
         self.write_line(out);
-        if out.get(before..).is_some_and(is_line) {
+        let is_fixed = matches!(self, Self::Fixed(_));
+        if is_fixed || out.get(before..).is_some_and(is_line) {
             out.put_slice(CRLF);
         } else {
             out.truncate(before);
