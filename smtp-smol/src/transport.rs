@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     hint::black_box,
-    io::{self, ErrorKind, IoSlice},
+    io::{self, ErrorKind},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -14,7 +14,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::future;
 use smtp_proto::{
     Instant,
-    driver::{Machine, SLICES, fill},
+    driver::{Machine, with_slices},
 };
 
 use crate::channel::Channel;
@@ -217,11 +217,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         let Some(out) = session.poll_transmit() else {
             return self.poll_flush(session, context);
         };
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let slices = fill(&mut slices, out);
-        let written = match Pin::new(&mut self.channel).poll_write_vectored(context, slices) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(written) => written,
+        let channel = Pin::new(&mut self.channel);
+        let written = with_slices(out, |slices| channel.poll_write_vectored(context, slices));
+        let Poll::Ready(written) = written else {
+            return Poll::Pending;
         };
         match written {
             Ok(0) => self.write_failed(session, ErrorKind::WriteZero.into()),
