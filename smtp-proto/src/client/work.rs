@@ -1,7 +1,6 @@
 //! Carrying out requests, one after another.
 
 use alloc::{boxed::Box, collections::VecDeque};
-use core::fmt;
 
 use bytes::Bytes;
 
@@ -18,7 +17,7 @@ use super::{
     state::{self, Input, State},
     transaction::Transaction,
 };
-use crate::types::{Capability, Command, RcptLine, Reply};
+use crate::types::{Capability, Command, Print, RcptLine, Reply};
 
 /// How much content may wait to be sent before no more is taken, in octets.
 pub(super) const CONTENT_WINDOW: u64 = 64 * 1024;
@@ -30,7 +29,7 @@ const CONTENT_BLOCK: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) enum Job {
     Transaction(Box<Delivery>),
-    Request(RequestId, Command),
+    Request(RequestId, Box<Command>),
     Authenticate(RequestId, Box<Authentication>),
     Quit,
 }
@@ -92,7 +91,7 @@ impl Session {
             return Err(CommandError::NotAscii);
         }
         let id = RequestId(self.id());
-        self.queue.push_back(Job::Request(id, command));
+        self.queue.push_back(Job::Request(id, Box::new(command)));
         self.pump();
         Ok(id)
     }
@@ -127,7 +126,7 @@ impl Session {
             }
             Some(Job::Request(id, command)) => {
                 self.advance(Input::Command);
-                self.command_line(Expected::Request(id), command);
+                self.command_line(Expected::Request(id), *command);
             }
             Some(Job::Authenticate(id, authentication)) => {
                 self.begin_authentication(*authentication, Some(id));
@@ -187,7 +186,7 @@ impl Session {
     }
 
     /// Puts a command into the output for which there is always room.
-    pub(super) fn command_line(&mut self, expected: Expected, line: impl fmt::Display) {
+    pub(super) fn command_line(&mut self, expected: Expected, line: impl Print) {
         if self.write_closed {
             // It never leaves, so that nothing can be an answer to it.
             self.pipeline.push(expected, u64::MAX, 0);
