@@ -203,6 +203,12 @@ impl Delivery {
         !matches!(self.mail, Mail::NotSent)
     }
 
+    /// Whether it can go out behind another: all of it is there, and it is to be
+    /// sent.
+    pub(super) const fn may_cross(&self) -> bool {
+        !self.open && !self.abandoned
+    }
+
     /// The caller has changed its mind.
     pub(super) fn abandon(&mut self) {
         self.open = false;
@@ -389,6 +395,11 @@ impl Delivery {
             && self.somebody_accepted()
     }
 
+    /// Whether a further transaction is to follow, as far as is known.
+    pub(super) const fn puts_off(&self) -> bool {
+        self.full.is_some()
+    }
+
     /// Whether a recipient was accepted, so that there is somebody to send to.
     pub(super) const fn somebody_accepted(&self) -> bool {
         self.recipients.accepted() > 0
@@ -406,10 +417,11 @@ impl Delivery {
     }
 
     /// A chunk was refused. What the server says to those behind it tells nothing
-    /// new.
+    /// new, nor what it says to those of content that is to be given up.
     pub(super) fn refuse_chunk(&mut self, reply: &Reply) {
-        if !self.chunk_refused {
-            self.chunk_refused = true;
+        let news = self.may_still_be_wanted();
+        self.chunk_refused = true;
+        if news {
             self.refuse(Phase::Content, reply);
         }
     }
@@ -431,10 +443,10 @@ impl Delivery {
     pub(super) fn accept(&mut self, reply: Reply, may_go_on: bool) -> bool {
         let fate = Fate::Accepted(self.within_room(reply));
         self.recipients.settle_all(fate, is_accepted);
-        let put_off = |p: Progress| matches!(p, Progress::PutOff | Progress::Waiting);
-        if !may_go_on || !self.recipients.any(put_off) {
+        if !may_go_on || !self.puts_off() {
             return false;
         }
+        let put_off = |p: Progress| matches!(p, Progress::PutOff | Progress::Waiting);
         self.recipients.change_all(Progress::Waiting, put_off);
         self.mail = Mail::NotSent;
         self.next = 0;
@@ -451,7 +463,10 @@ impl Delivery {
     /// The session has ended. `in_doubt` tells whether the end of the content
     /// had left.
     pub(super) fn lose(&mut self, error: &Error, in_doubt: bool) {
-        if in_doubt {
+        // A server that refused MAIL has nobody to deliver to, unless it has
+        // accepted a recipient all the same.
+        let was_refused = matches!(self.mail, Mail::Refused { stray: false, .. });
+        if in_doubt && !was_refused {
             let fate = Fate::InDoubt(error.clone());
             self.recipients.settle_all(fate, |progress| {
                 matches!(

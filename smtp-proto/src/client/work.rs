@@ -154,7 +154,7 @@ impl Session {
         }
         let across = self.config.pipelining == Pipelining::AcrossTransactions;
         match self.queue.front_mut() {
-            Some(Job::Transaction(delivery)) if across && !delivery.open => {
+            Some(Job::Transaction(delivery)) if across && delivery.may_cross() => {
                 // What cannot be sent at all waits for its turn to be told.
                 if !delivery.prepare(&self.capabilities, self.config.chunking) {
                     return false;
@@ -168,7 +168,10 @@ impl Session {
                 }
                 true
             }
-            Some(Job::Quit) if self.config.quit_with_content => {
+            Some(Job::Quit)
+                if self.config.quit_with_content
+                    && !self.active.iter().any(|delivery| delivery.puts_off()) =>
+            {
                 self.queue.pop_front();
                 self.advance(Input::Quit);
                 self.command_line(Expected::Quit, Command::Quit);
