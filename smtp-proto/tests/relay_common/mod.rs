@@ -140,6 +140,8 @@ struct Relay<'a> {
     rule: &'a Rule,
     end: End,
     depth: usize,
+    /// Chunks may come before the recipients are answered.
+    at_once: bool,
     input: Vec<u8>,
     reading: Reading,
     /// Whose transaction it is.
@@ -177,11 +179,13 @@ struct Relay<'a> {
 }
 
 impl<'a> Relay<'a> {
-    fn new(rule: &'a Rule, end: End, depth: usize) -> Self {
+    fn new(rule: &'a Rule, end: End, settings: &Settings) -> Self {
         Self {
             rule,
             end,
-            depth,
+            depth: settings.bound(),
+            at_once: settings.chunking == Chunking::AtOnce
+                && settings.pipelining != Pipelining::Off,
             input: Vec::new(),
             reading: Reading::Commands,
             message: 0,
@@ -389,6 +393,10 @@ impl<'a> Relay<'a> {
         let left: usize = words.next().unwrap().parse().unwrap();
         let last = words.next() == Some("LAST");
         assert!(left > 0 || last, "an empty chunk that is not the last");
+        assert!(
+            self.at_once || self.has_recipients(),
+            "a chunk for nobody, and nothing was left to be known"
+        );
         self.reading = Reading::Chunk { left, last };
     }
 
@@ -528,7 +536,7 @@ pub(crate) fn run(rule: &Rule, settings: &Settings, list: &[Message], end: End) 
         ids.push(talk.session.send(made).unwrap());
     }
     talk.session.quit().unwrap();
-    let mut relay = Relay::new(rule, end, settings.bound());
+    let mut relay = Relay::new(rule, end, settings);
     let mut steps = Steps {
         steps: &settings.steps,
         at: 0,
