@@ -102,7 +102,7 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
         match self.outcome() {
             Ok(outcome) => Error::Content {
                 error,
-                outcome: Box::new(outcome),
+                outcome: outcome.into(),
             },
             Err(error) => error,
         }
@@ -158,17 +158,18 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
     /// Waits until the session takes more, or the server has decided.
     fn wait(&mut self) -> io::Result<()> {
         let id = self.id;
-        match self.connection.poll() {
-            Ok(true) => {}
-            Ok(false) => self.connection.step(),
+        match self.connection.next_event() {
+            Ok(None) => self.connection.step(),
+            Ok(Some(event)) => {
+                if let Some(outcome) = event.outcome_of(id) {
+                    self.gathered.clear();
+                    self.state = State::Unwanted(outcome);
+                }
+            }
             Err(error) => {
                 self.state = State::Ended;
                 return Err(io::Error::new(io::ErrorKind::BrokenPipe, error));
             }
-        }
-        if let Some(outcome) = self.connection.take(|event| event.outcome_of(id)) {
-            self.gathered.clear();
-            self.state = State::Unwanted(outcome);
         }
         Ok(())
     }

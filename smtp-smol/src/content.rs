@@ -134,7 +134,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> ContentWriter<'a, S> {
         match self.outcome().await {
             Ok(outcome) => Error::Content {
                 error,
-                outcome: Box::new(outcome),
+                outcome: outcome.into(),
             },
             Err(error) => error,
         }

@@ -173,12 +173,6 @@ impl Stuffer {
         }
     }
 
-    /// An octet such as the last one, for who looks at what follows.
-    #[inline]
-    pub(crate) const fn before(&self) -> u8 {
-        self.0.octet()
-    }
-
     /// What ends the content: the rest of the last line end if there is need of
     /// one, and the end-of-data sequence. Content that ends in CRLF, and empty
     /// content, get no line added.
@@ -323,10 +317,11 @@ impl Unstuffer {
             [] => return 0,
         };
         let mark = near_mark(first, input).or_else(|| Marks::behind(input, NEAR).next());
-        let (length, before, octet) = mark.unwrap_or_else(|| match input {
-            [.., _, last] => (input.len(), *last, b' '),
-            _ => (input.len(), first, b' '),
-        });
+        let last = match input {
+            [.., _, last] => *last,
+            _ => first,
+        };
+        let (length, before, octet) = mark.unwrap_or((input.len(), last, b' '));
         self.at = match (before, octet) {
             // A lone LF is next, which is not at the start of a line any more.
             (_, b'\n') => At::Text,

@@ -169,7 +169,7 @@ const fn word_marks(before: u64, octets: u64) -> u64 {
     /// The highest bit of each octet that is `value`.
     const fn equal(octets: u64, value: u8) -> u64 {
         let octets = octets ^ u64::from_le_bytes([value; 8]);
-        !((octets & LOW) + LOW | octets | LOW)
+        !(((octets & LOW) + LOW) | octets | LOW)
     }
     let lone = equal(before, b'\r') ^ equal(octets, b'\n');
     lone | equal(before, b'\n') & equal(octets, b'.')
