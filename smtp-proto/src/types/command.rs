@@ -116,11 +116,19 @@ impl Print for Command {
             Self::Mail {
                 reverse_path,
                 parameters,
-            } => return MailLine(reverse_path, parameters).print(out),
+            } => {
+                out.write_str("MAIL FROM:")?;
+                reverse_path.print(out)?;
+                return parameters.print(out);
+            }
             Self::Rcpt {
                 forward_path,
                 parameters,
-            } => return RcptLine(forward_path, parameters).print(out),
+            } => {
+                out.write_str("RCPT TO:")?;
+                forward_path.print(out)?;
+                return parameters.print(out);
+            }
             Self::Bdat { octets, last } => {
                 out.write_str("BDAT ")?;
                 octets.print(out)?;
@@ -148,28 +156,6 @@ impl Print for Command {
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.print(f)
-    }
-}
-
-/// The line of MAIL, from borrowed parts.
-pub(crate) struct MailLine<'a>(pub(crate) &'a ReversePath, pub(crate) &'a Parameters);
-
-impl Print for MailLine<'_> {
-    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        out.write_str("MAIL FROM:")?;
-        self.0.print(out)?;
-        self.1.print(out)
-    }
-}
-
-/// The line of RCPT, from borrowed parts.
-pub(crate) struct RcptLine<'a>(pub(crate) &'a ForwardPath, pub(crate) &'a Parameters);
-
-impl Print for RcptLine<'_> {
-    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        out.write_str("RCPT TO:")?;
-        self.0.print(out)?;
-        self.1.print(out)
     }
 }
 

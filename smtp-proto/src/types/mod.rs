@@ -15,6 +15,7 @@ mod parameter;
 mod path;
 mod print;
 mod reply;
+mod reply_text;
 mod secret;
 mod text;
 
@@ -22,7 +23,6 @@ pub(crate) use address::ReadMailbox;
 pub use address::{AddressError, LocalPart, Mailbox};
 pub use capability::{Capabilities, Capability};
 pub use command::{Argument, Command, CommandTextError, HelloName, RawCommand};
-pub(crate) use command::{MailLine, RcptLine};
 pub use domain::{AddressLiteral, Domain, DomainError, GeneralLiteral, Host};
 pub(crate) use grammar::{is_keyword, is_mechanism_name, skip_spaces};
 pub use parameter::{BodyType, Parameter, ParameterError, Parameters};
