@@ -208,9 +208,15 @@ impl BodyType {
     }
 }
 
+impl Print for BodyType {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
 impl fmt::Display for BodyType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.print(f)
     }
 }
 
