@@ -155,6 +155,13 @@ impl Transaction {
             .try_for_each(|recipient| recipient.check(config))
     }
 
+    /// Gives up what may be large.
+    pub(super) fn clear(&mut self) {
+        self.content = None;
+        self.recipients = Vec::new();
+        self.parameters = Vec::new();
+    }
+
     /// Whether the content is to be sent as it is, whatever it is.
     pub(super) fn is_binary(&self) -> bool {
         self.body == Some(BodyType::BinaryMime)
@@ -234,6 +241,8 @@ pub(super) struct Given {
     /// In octets, as SIZE counts them.
     pub(super) size: u64,
     pub(super) is_eight_bit: bool,
+    /// It goes over the wire as it is, also when dots are stuffed.
+    pub(super) is_unaltered: bool,
 }
 
 /// Content that was given beforehand. Its `Debug` form does not show it.

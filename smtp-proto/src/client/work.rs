@@ -80,6 +80,7 @@ impl Session {
             return Ok(Given {
                 size: content.0.len() as u64,
                 is_eight_bit: true,
+                is_unaltered: true,
             });
         }
         let mut check = ContentCheck::default();
@@ -88,6 +89,7 @@ impl Session {
         Ok(Given {
             size: check.size(),
             is_eight_bit: check.is_eight_bit(),
+            is_unaltered: check.is_unaltered(),
         })
     }
 
@@ -154,7 +156,7 @@ impl Session {
         }
         let across = self.config.pipelining == Pipelining::AcrossTransactions;
         match self.queue.front_mut() {
-            Some(Job::Transaction(delivery)) if across && !delivery.open => {
+            Some(Job::Transaction(delivery)) if across && delivery.may_cross() => {
                 // What cannot be sent at all waits for its turn to be told.
                 if !delivery.prepare(&self.capabilities, self.config.chunking) {
                     return false;
@@ -168,7 +170,10 @@ impl Session {
                 }
                 true
             }
-            Some(Job::Quit) if self.config.quit_with_content => {
+            Some(Job::Quit)
+                if self.config.quit_with_content
+                    && !self.active.iter().any(|delivery| delivery.puts_off()) =>
+            {
                 self.queue.pop_front();
                 self.advance(Input::Quit);
                 self.command_line(Expected::Quit, Command::Quit);
