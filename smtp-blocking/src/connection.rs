@@ -1,16 +1,15 @@
 //! A client's connection.
 
-use std::{collections::VecDeque, fmt, io, net::TcpStream};
+use std::{fmt, net::TcpStream};
 
 use smtp_proto::{
     Entry, Instant, TlsFailure,
-    client::{CommandError, Config, Event, Outcome, Session, Transaction},
+    client::{CommandError, Config, Event, Session, Transaction},
     types::Capabilities,
 };
 
 use crate::{
     Addresses, Connector, Error, Stream,
-    content::ContentWriter,
     message::Message,
     tls::{self, ClientSide, Tls},
     transport::{Handshake, Transport, seed},
@@ -24,8 +23,6 @@ use crate::{
 pub struct Connection<S: Stream = TcpStream> {
     pub(crate) session: Session,
     transport: Transport<S>,
-    /// Events that came while another was waited for.
-    inbox: VecDeque<Event>,
     /// Why TLS could not be established.
     tls_failure: Option<TlsFailure>,
 }
@@ -109,7 +106,6 @@ impl<S: Stream> Connection<S> {
         let mut connection = Self {
             session,
             transport: Transport::new(stream),
-            inbox: VecDeque::new(),
             tls_failure: None,
         };
         while !connection.wait_for(|event| match event {
@@ -135,58 +131,6 @@ impl<S: Stream> Connection<S> {
                 self.session.handle_tls_failed(now);
             }
             Handshake::TimedOut | Handshake::Stopped => self.session.handle_tls_failed(now),
-        }
-    }
-
-    /// Sends a message whose content was given with the transaction.
-    ///
-    /// If the session ends on the way, the outcome tells what became of the
-    /// message, and the next request fails.
-    ///
-    /// # Errors
-    /// [`Error`] if the message could not even be tried.
-    pub fn send(&mut self, transaction: Transaction) -> Result<Outcome, Error> {
-        if !transaction.has_content() {
-            return Err(Error::NoContent);
-        }
-        self.check_session()?;
-        let id = self.session.send(transaction)?;
-        self.wait_for(|event| event.outcome_of(id))
-    }
-
-    /// Sends a message whose content `write` writes when the server wants it:
-    /// not at all if nobody is to get it, and again from its beginning if the
-    /// server takes the recipients in more than one transaction.
-    ///
-    /// # Errors
-    /// [`Error::HasContent`] if the transaction was given content,
-    /// [`Error::Content`] if `write` fails, or any other [`Error`] if the
-    /// message could not even be tried.
-    pub fn send_with(
-        &mut self,
-        transaction: Transaction,
-        mut write: impl FnMut(&mut ContentWriter<'_, S>) -> io::Result<()>,
-    ) -> Result<Outcome, Error> {
-        if transaction.has_content() {
-            return Err(Error::HasContent);
-        }
-        self.check_session()?;
-        let id = self.session.send(transaction)?;
-        loop {
-            let wanted = self.wait_for(|event| event.wants_body_of(id))?;
-            if let Err(outcome) = wanted {
-                return Ok(outcome);
-            }
-            let mut writer = ContentWriter::new(self, id);
-            let written = write(&mut writer).and_then(|()| writer.end());
-            match written {
-                Err(error) => return Err(writer.give_up(error)),
-                Ok(()) => {
-                    if let Some(outcome) = writer.decided() {
-                        return Ok(outcome);
-                    }
-                }
-            }
         }
     }
 
@@ -220,6 +164,11 @@ impl<S: Stream> Connection<S> {
         }
         self.check_open()?;
         self.session.quit()?;
+        self.close()
+    }
+
+    /// Waits for the end of a session that was told to end.
+    pub(crate) fn close(&mut self) -> Result<(), Error> {
         self.wait_for(|event| matches!(event, Event::Closed).then_some(()))?;
         self.transport.farewell(&mut self.session);
         Ok(())
@@ -251,8 +200,7 @@ impl<S: Stream> Connection<S> {
 
     /// Tells of a session that has ended since it was last used.
     pub(crate) fn check_open(&mut self) -> Result<(), Error> {
-        while self.poll()? {}
-        self.inbox.clear();
+        while self.next_event()?.is_some() {}
         Ok(())
     }
 
@@ -261,23 +209,16 @@ impl<S: Stream> Connection<S> {
         self.check_open().err().unwrap_or(Error::Command(error))
     }
 
-    /// Moves one event into the inbox, if there is one.
-    pub(crate) fn poll(&mut self) -> Result<bool, Error> {
-        match self.session.poll_event() {
-            Ok(None) => Ok(false),
-            Ok(Some(event)) => {
-                self.inbox.push_back(event);
-                Ok(true)
+    /// The next event, if there is one.
+    pub(crate) fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        self.session.poll_event().map_err(|error| {
+            self.transport.farewell(&mut self.session);
+            let cause = self.transport.take_error();
+            match self.tls_failure.clone() {
+                Some(failure) => Error::Tls { failure, error },
+                None => Error::Session { error, cause },
             }
-            Err(error) => {
-                self.transport.farewell(&mut self.session);
-                let cause = self.transport.take_error();
-                Err(match self.tls_failure.clone() {
-                    Some(failure) => Error::Tls { failure, error },
-                    None => Error::Session { error, cause },
-                })
-            }
-        }
+        })
     }
 
     /// Moves octets once.
@@ -291,24 +232,12 @@ impl<S: Stream> Connection<S> {
         mut take: impl FnMut(Event) -> Option<T>,
     ) -> Result<T, Error> {
         loop {
-            if let Some(taken) = self.take(&mut take) {
-                return Ok(taken);
-            }
-            if !self.poll()? {
-                self.step();
-            }
-        }
-    }
-
-    /// Looks through the inbox for an event of which `take` makes something.
-    /// Those before it are dropped.
-    pub(crate) fn take<T>(&mut self, mut take: impl FnMut(Event) -> Option<T>) -> Option<T> {
-        while let Some(event) = self.inbox.pop_front() {
-            if let Some(taken) = take(event) {
-                return Some(taken);
+            match self.next_event()?.map(&mut take) {
+                Some(Some(taken)) => return Ok(taken),
+                Some(None) => {}
+                None => self.step(),
             }
         }
-        None
     }
 }
 

@@ -100,7 +100,10 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
     pub(crate) fn give_up(mut self, error: io::Error) -> Error {
         self.connection.session.abort();
         match self.outcome() {
-            Ok(outcome) => Error::Content { error, outcome },
+            Ok(outcome) => Error::Content {
+                error,
+                outcome: outcome.into(),
+            },
             Err(error) => error,
         }
     }
@@ -155,17 +158,18 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
     /// Waits until the session takes more, or the server has decided.
     fn wait(&mut self) -> io::Result<()> {
         let id = self.id;
-        match self.connection.poll() {
-            Ok(true) => {}
-            Ok(false) => self.connection.step(),
+        match self.connection.next_event() {
+            Ok(None) => self.connection.step(),
+            Ok(Some(event)) => {
+                if let Some(outcome) = event.outcome_of(id) {
+                    self.gathered.clear();
+                    self.state = State::Unwanted(outcome);
+                }
+            }
             Err(error) => {
                 self.state = State::Ended;
                 return Err(io::Error::new(io::ErrorKind::BrokenPipe, error));
             }
-        }
-        if let Some(outcome) = self.connection.take(|event| event.outcome_of(id)) {
-            self.gathered.clear();
-            self.state = State::Unwanted(outcome);
         }
         Ok(())
     }

@@ -36,6 +36,7 @@ mod content;
 mod message;
 mod pool;
 mod requests;
+mod sending;
 mod server;
 mod service;
 mod stream;

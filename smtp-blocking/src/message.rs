@@ -52,7 +52,7 @@ impl<'a, S: Stream> Message<'a, S> {
             // It cannot be sent, or could not because the session has ended.
             Err(outcome) => {
                 connection.check_open()?;
-                Err(Error::NotSent(outcome))
+                Err(Error::NotSent(outcome.into()))
             }
         }
     }

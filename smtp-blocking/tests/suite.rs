@@ -15,6 +15,8 @@ mod common;
 mod both_sides;
 #[path = "suite/connecting.rs"]
 mod connecting;
+#[path = "suite/many.rs"]
+mod many;
 #[path = "suite/messages.rs"]
 mod messages;
 #[cfg(not(feature = "tls"))]

@@ -575,14 +575,6 @@ fn c_139_when_a_session_may_be_used_again() {
 }
 
 #[test]
-fn c_170_binary_content_is_refused_without_bdat() {
-    let mut talk = Talk::open(config(), &["8BITMIME", "BINARYMIME", "CHUNKING"]);
-    let binary = message(&["bob"]).body(BodyType::BinaryMime);
-    assert!(talk.session.send(binary).is_err());
-    assert_eq!(talk.out(), "");
-}
-
-#[test]
 fn c_060_long_replies_to_many_recipients_are_kept_in_part() {
     let names: Vec<String> = (0..40).map(|n| format!("user{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -225,8 +225,8 @@ proptest! {
         }
         server.send(rest);
         prop_assert!(server.is_closed());
-        // The greeting, the seven lines to EHLO, and one reply to STARTTLS.
-        prop_assert_eq!(server.take().matches("\r\n").count(), 9);
+        // The greeting, the eight lines to EHLO, and one reply to STARTTLS.
+        prop_assert_eq!(server.take().matches("\r\n").count(), 10);
         prop_assert!(!server.seen.iter().any(|seen| seen.starts_with("mail")));
     }
 }

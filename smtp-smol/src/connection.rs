@@ -3,19 +3,18 @@
 use std::{
     fmt,
     future::poll_fn,
-    io,
     task::{Context, Poll, Waker, ready},
 };
 
 use async_net::TcpStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use smtp_proto::{
-    client::{CommandError, Event, Outcome, Phase, Session, Transaction},
+    client::{CommandError, Event, Phase, Session, Transaction},
     driver::Error,
     types::Capabilities,
 };
 
-use crate::{content::ContentWriter, message::Message, transport::Transport};
+use crate::{message::Message, transport::Transport};
 
 /// A session with a server, over a stream.
 ///
@@ -34,66 +33,6 @@ pub struct Connection<S = TcpStream> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Sends a message whose content was given with the transaction.
-    ///
-    /// If the session ends on the way, the outcome tells what became of the
-    /// message, and the next request fails. If the future is dropped, the
-    /// message is still sent, and nothing tells what became of it.
-    ///
-    /// # Errors
-    /// [`Error`] if the message could not even be tried.
-    pub async fn send(&mut self, transaction: Transaction) -> Result<Outcome, Error> {
-        if !transaction.has_content() {
-            return Err(Error::NoContent);
-        }
-        self.check_session().await?;
-        let id = self.session.send(transaction)?;
-        self.wait_for(|event| event.outcome_of(id)).await
-    }
-
-    /// Sends a message whose content `write` writes when the server wants it:
-    /// not at all if nobody is to get it, and again from its beginning if the
-    /// server takes the recipients in more than one transaction.
-    ///
-    /// If the future is dropped before the content is complete, nobody gets the
-    /// message, and the session has ended. A future that an executor is to move
-    /// between threads needs an `async move` closure, which owns what it uses.
-    ///
-    /// # Errors
-    /// [`Error::HasContent`] if the transaction was given content,
-    /// [`Error::Content`] if `write` fails, or any other [`Error`] if the
-    /// message could not even be tried.
-    pub async fn send_with(
-        &mut self,
-        transaction: Transaction,
-        mut write: impl AsyncFnMut(&mut ContentWriter<'_, S>) -> io::Result<()>,
-    ) -> Result<Outcome, Error> {
-        if transaction.has_content() {
-            return Err(Error::HasContent);
-        }
-        self.check_session().await?;
-        let id = self.session.send(transaction)?;
-        loop {
-            let wanted = self.wait_for(|event| event.wants_body_of(id)).await?;
-            if let Err(outcome) = wanted {
-                return Ok(outcome);
-            }
-            let mut writer = ContentWriter::new(self, id);
-            let written = match write(&mut writer).await {
-                Ok(()) => writer.end().await,
-                failed => failed,
-            };
-            match written {
-                Err(error) => return Err(writer.give_up(error).await),
-                Ok(()) => {
-                    if let Some(outcome) = writer.decided() {
-                        return Ok(outcome);
-                    }
-                }
-            }
-        }
-    }
-
     /// Begins a message in stages: sends MAIL, and waits for the answer. The
     /// transaction may have recipients already; their answers are in the
     /// outcome.
@@ -124,6 +63,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         self.check_open().await?;
         self.session.quit()?;
+        self.close().await
+    }
+
+    /// Waits for the end of a session that was told to end.
+    pub(crate) async fn close(&mut self) -> Result<(), Error> {
         self.wait_for(|event| matches!(event, Event::Closed).then_some(()))
             .await?;
         self.transport.close().await;
@@ -154,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut context = Context::from_waker(Waker::noop());
         self.transport.look(&mut self.session, &mut context);
         while let Ok(Some(event)) = self.session.poll_event() {
-            self.not_taken(&event);
+            self.not_taken(wants_body(&event));
         }
     }
 
@@ -180,14 +124,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Tells of a session that has ended since it was last used. Does not wait.
     pub(crate) async fn check_open(&mut self) -> Result<(), Error> {
+        while let Some(event) = self.next_event().await? {
+            self.not_taken(wants_body(&event));
+        }
+        Ok(())
+    }
+
+    /// The next event, if there is one. Does not wait.
+    pub(crate) async fn next_event(&mut self) -> Result<Option<Event>, Error> {
         poll_fn(|context| {
-            loop {
-                match self.session.poll_event() {
-                    Ok(Some(event)) => self.not_taken(&event),
-                    Ok(None) => return Poll::Ready(Ok(())),
-                    Err(error) => return Poll::Ready(Err(self.ended(error, context))),
-                }
-            }
+            let event = self.session.poll_event();
+            Poll::Ready(event.map_err(|error| self.ended(error, context)))
         })
         .await
     }
@@ -208,9 +155,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         poll_fn(|context| {
             loop {
                 let event = ready!(self.poll_event(context))?;
-                match take(event.clone()) {
+                let wants_body = wants_body(&event);
+                match take(event) {
                     Some(taken) => return Poll::Ready(Ok(taken)),
-                    None => self.not_taken(&event),
+                    None => self.not_taken(wants_body),
                 }
             }
         })
@@ -218,8 +166,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// What to do about an event that nobody waits for any more.
-    fn not_taken(&mut self, event: &Event) {
-        if let Event::BodyWanted { .. } = event {
+    pub(crate) fn not_taken(&mut self, wants_body: bool) {
+        if wants_body {
             // The content of a message whose future was dropped. Without it the
             // server would wait, and so would every request.
             self.session.abort();
@@ -252,6 +200,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let cause = self.transport.take_error();
         Error::Session { error, cause }
     }
+}
+
+pub(crate) fn wants_body(event: &Event) -> bool {
+    matches!(event, Event::BodyWanted { .. })
 }
 
 /// Shows the session, which shows no content.

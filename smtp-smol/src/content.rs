@@ -132,7 +132,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> ContentWriter<'a, S> {
     pub(crate) async fn give_up(mut self, error: io::Error) -> Error {
         self.connection.session.abort();
         match self.outcome().await {
-            Ok(outcome) => Error::Content { error, outcome },
+            Ok(outcome) => Error::Content {
+                error,
+                outcome: outcome.into(),
+            },
             Err(error) => error,
         }
     }

@@ -45,6 +45,7 @@ mod message;
 mod opening;
 mod pool;
 mod requests;
+mod sending;
 mod server;
 mod service;
 #[cfg(feature = "tls")]

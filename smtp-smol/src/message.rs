@@ -55,7 +55,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Message<'a, S> {
             // It cannot be sent, or could not because the session has ended.
             Err(outcome) => {
                 connection.check_open().await?;
-                Err(Error::NotSent(outcome))
+                Err(Error::NotSent(outcome.into()))
             }
         }
     }

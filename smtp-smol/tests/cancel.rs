@@ -11,6 +11,7 @@
 )]
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     future::Future,
     io,
@@ -443,6 +444,50 @@ fn m42_a_message_whose_content_was_given_is_sent_all_the_same() {
         let transaction = from("alice").recipients([bob(), bob()]).content(WHOLE);
         stored(&connection.send(transaction).await.unwrap(), WHOLE);
     });
+}
+
+#[test]
+fn m42_of_many_messages_those_that_were_taken_are_sent() {
+    for polls in 0.. {
+        let (mut connection, seen) = opened(true);
+        let taken = Cell::new(0);
+        let mut told = 0;
+        let many = (0..3).map(|_| {
+            taken.set(taken.get() + 1);
+            ((), from("alice").recipient(bob()).content(WHOLE))
+        });
+        let sending = connection.send_all(many, |(), sent| {
+            stored(&sent.unwrap(), WHOLE);
+            told += 1;
+        });
+        let done = cut(sending, polls).is_some();
+        assert!(told <= taken.get(), "{told} after {polls} polls");
+        assert_eq!(soon(connection.noop()).unwrap().text(), "NOOP");
+        let messages = &seen.lock().unwrap().messages;
+        assert_eq!(messages.len(), taken.get(), "after {polls} polls");
+        if done {
+            assert_eq!((told, taken.get()), (3, 3));
+            assert!(polls > 3, "only {polls} polls");
+            break;
+        }
+    }
+}
+
+#[test]
+fn m42_a_message_and_quit() {
+    for polls in 0.. {
+        let (connection, seen) = opened(true);
+        let transaction = from("alice").recipient(bob()).content(WHOLE);
+        let done = cut(connection.send_and_quit(transaction), polls);
+        let seen = seen.lock().unwrap();
+        assert!(seen.messages.iter().all(|message| message == WHOLE));
+        if let Some(outcome) = done {
+            stored(&outcome.unwrap(), WHOLE);
+            assert_eq!(seen.commands.last().unwrap(), "QUIT");
+            assert!(polls > 3, "only {polls} polls");
+            break;
+        }
+    }
 }
 
 #[test]

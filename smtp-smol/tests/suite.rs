@@ -16,6 +16,8 @@ mod common;
 mod both_sides;
 #[path = "../../smtp-blocking/tests/suite/connecting.rs"]
 mod connecting;
+#[path = "../../smtp-blocking/tests/suite/many.rs"]
+mod many;
 #[path = "../../smtp-blocking/tests/suite/messages.rs"]
 mod messages;
 #[cfg(not(feature = "tls"))]

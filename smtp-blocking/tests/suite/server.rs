@@ -92,6 +92,32 @@ fn m24_a_session_by_hand() {
 }
 
 #[test]
+fn s_087_s_096_a_message_in_chunks_and_the_next_behind_it() {
+    bounded(|| {
+        let serving = Serving::new(YES);
+        let mut talk = greeted(&serving);
+        let envelope = "MAIL FROM:<alice@example.org>\r\nRCPT TO:<bob@example.net>\r\n";
+        talk.say(format!(
+            "{envelope}BDAT 9\r\n..dot\r\n.\rBDAT 6 LAST\r\n\n\r\nendRSET\r\n\
+             {envelope}BDAT 3 LAST\r\nout"
+        ));
+        for reply in ["2.1.0", "2.1.5", "2.0.0", "2.0.0 stored", "2.0.0"] {
+            talk.expect(&format!("250 {reply}"));
+        }
+        for reply in ["2.1.0", "2.1.5", "2.0.0 stored"] {
+            talk.expect(&format!("250 {reply}"));
+        }
+        ask(&mut talk, "QUIT", "221 ");
+        drop(talk);
+        let mut seen = began();
+        seen.push(message(b"..dot\r\n.\r\n\r\nend"));
+        seen.extend(began().split_off(1));
+        seen.push(message(b"out"));
+        assert_eq!(serving.stop(), [seen]);
+    });
+}
+
+#[test]
 fn s_053_a_refusal_of_the_service_at_each_stage_is_the_answer() {
     bounded(|| {
         // The name that the client gives says what is to be refused.

@@ -273,7 +273,7 @@ pub enum AuthenticationError {
         /// By which mechanism it was tried.
         mechanism: String,
         /// What the server said: 535 if the credentials are wrong.
-        reply: Reply,
+        reply: Box<Reply>,
         /// What it had said before, in a challenge: JSON, with OAuth.
         message: Option<String>,
     },

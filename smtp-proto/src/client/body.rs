@@ -1,6 +1,8 @@
 //! The content on its way out.
 
-use bytes::Bytes;
+use alloc::vec::Vec;
+
+use bytes::{Bytes, BytesMut};
 
 use super::{
     content::{ContentCheck, ContentError, ContentPolicy},
@@ -67,15 +69,24 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Turns content into what goes over the wire.
+/// Turns content into what goes over the wire: dot-stuffed, or held until there
+/// is a chunk of it.
 #[derive(Debug, Default)]
 pub(super) struct BodyEncoder {
     check: ContentCheck,
     stuffer: Stuffer,
+    held: Held,
 }
 
 impl BodyEncoder {
-    /// Encodes a chunk that has not been looked at.
+    /// Begins with other content.
+    pub(super) fn reset(&mut self) {
+        self.check = ContentCheck::default();
+        self.stuffer = Stuffer::new();
+        self.held.clear();
+    }
+
+    /// Looks at a chunk that has not been looked at.
     pub(super) fn check(
         &mut self,
         chunk: &[u8],
@@ -93,7 +104,7 @@ impl BodyEncoder {
         self.check.clone().finish(policy)
     }
 
-    /// Puts a chunk into the output.
+    /// Puts content into the output, dot-stuffed.
     pub(super) fn encode(&mut self, chunk: &Bytes, out: &mut SendBuffer) {
         self.stuffer.stuff(chunk, |piece| match piece {
             Stuffed::Content(slice) => out.push(chunk, slice),
@@ -101,8 +112,117 @@ impl BodyEncoder {
         });
     }
 
-    /// Puts the end of the content into the output.
+    /// Puts the end of dot-stuffed content into the output.
     pub(super) fn finish(&mut self, out: &mut SendBuffer) {
         out.extend(self.stuffer.finish());
+    }
+
+    /// Holds content for a chunk, as it is; or with its line ends repaired.
+    pub(super) fn hold(&mut self, content: &Bytes, repair: bool) {
+        if repair {
+            let held = &mut self.held;
+            self.stuffer.stuff(content, |piece| match piece {
+                Stuffed::Content(slice) => held.push(content, slice),
+                Stuffed::Dot => {}
+                mark => held.extend(mark.octets()),
+            });
+        } else {
+            self.held.push(content, content);
+        }
+    }
+
+    /// Completes the last line of content that is held, since servers that pass
+    /// it on with DATA have to (RFC 3030 section 2 asks for canonical text).
+    pub(super) fn complete_line(&mut self) {
+        self.held.extend(match self.held.tail {
+            [b'\r', b'\n'] => b"",
+            [_, b'\r'] => b"\n",
+            _ => b"\r\n",
+        });
+    }
+
+    /// How much content is held, in octets.
+    pub(super) const fn held(&self) -> usize {
+        self.held.octets
+    }
+
+    /// Puts what is held into the output.
+    pub(super) fn release(&mut self, out: &mut SendBuffer) {
+        self.held.release(out);
+    }
+}
+
+/// Content that waits until it is known how long its chunk is.
+#[derive(Debug)]
+struct Held {
+    /// Slices of content, and gathered octets.
+    pieces: Vec<Bytes>,
+    /// Octets of short slices, behind the pieces.
+    gathered: BytesMut,
+    octets: usize,
+    /// The last two octets of the content so far.
+    tail: [u8; 2],
+}
+
+/// A slice shorter than this is gathered with its neighbours, so that there are
+/// not too many.
+const GATHER_LEN: usize = 512;
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            pieces: Vec::new(),
+            gathered: BytesMut::new(),
+            octets: 0,
+            tail: *b"\r\n", // no content needs no line end
+        }
+    }
+}
+
+impl Held {
+    fn push(&mut self, content: &Bytes, slice: &[u8]) {
+        if slice.len() < GATHER_LEN {
+            self.extend(slice);
+            return;
+        }
+        self.close();
+        self.pieces.push(content.slice_ref(slice));
+        self.count(slice);
+    }
+
+    fn extend(&mut self, octets: &[u8]) {
+        self.gathered.extend_from_slice(octets);
+        self.count(octets);
+    }
+
+    fn count(&mut self, octets: &[u8]) {
+        self.octets += octets.len();
+        match octets {
+            [.., before, last] => self.tail = [*before, *last],
+            [last] => self.tail = [self.tail[1], *last],
+            [] => {}
+        }
+    }
+
+    fn close(&mut self) {
+        if !self.gathered.is_empty() {
+            self.pieces.push(self.gathered.split().freeze());
+        }
+    }
+
+    fn release(&mut self, out: &mut SendBuffer) {
+        for piece in self.pieces.drain(..) {
+            out.push(&piece, &piece);
+        }
+        out.extend(&self.gathered);
+        self.gathered.clear();
+        self.octets = 0;
+    }
+
+    fn clear(&mut self) {
+        self.pieces.clear();
+        self.gathered.clear();
+        self.octets = 0;
+        self.tail = *b"\r\n";
     }
 }

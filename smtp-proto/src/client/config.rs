@@ -40,6 +40,11 @@ pub struct Config {
     pub(super) reply_limits: ReplyLimits,
     pub(super) max_unanswered_commands: usize,
     pub(super) max_unanswered_octets: usize,
+    pub(super) max_unanswered_messages: usize,
+    pub(super) chunking: Chunking,
+    pub(super) chunk_size: usize,
+    pub(super) max_unanswered_chunks: usize,
+    pub(super) quit_with_content: bool,
     pub(super) max_queued: usize,
 }
 
@@ -51,6 +56,12 @@ impl Config {
     pub const DEFAULT_MAX_UNANSWERED_COMMANDS: usize = 100;
     /// The default of [`max_unanswered_octets`](Self::max_unanswered_octets).
     pub const DEFAULT_MAX_UNANSWERED_OCTETS: usize = 4096;
+    /// The default of [`max_unanswered_messages`](Self::max_unanswered_messages).
+    pub const DEFAULT_MAX_UNANSWERED_MESSAGES: usize = 10;
+    /// The default of [`chunk_size`](Self::chunk_size).
+    pub const DEFAULT_CHUNK_SIZE: usize = 256 * 1024;
+    /// The default of [`max_unanswered_chunks`](Self::max_unanswered_chunks).
+    pub const DEFAULT_MAX_UNANSWERED_CHUNKS: usize = 8;
     /// The default of [`max_queued`](Self::max_queued).
     pub const DEFAULT_MAX_QUEUED: usize = 1000;
 
@@ -74,6 +85,11 @@ impl Config {
             reply_limits: ReplyLimits::default(),
             max_unanswered_commands: Self::DEFAULT_MAX_UNANSWERED_COMMANDS,
             max_unanswered_octets: Self::DEFAULT_MAX_UNANSWERED_OCTETS,
+            max_unanswered_messages: Self::DEFAULT_MAX_UNANSWERED_MESSAGES,
+            chunking: Chunking::default(),
+            chunk_size: Self::DEFAULT_CHUNK_SIZE,
+            max_unanswered_chunks: Self::DEFAULT_MAX_UNANSWERED_CHUNKS,
+            quit_with_content: false,
             max_queued: Self::DEFAULT_MAX_QUEUED,
         })
     }
@@ -103,10 +119,14 @@ impl Config {
 
     /// What to try next, over a new connection to the same server, after a
     /// session ended so: in clear, where TLS was opportunistic and could not be
-    /// established (RFC 3207 section 4.1). `None` if nothing else is worth a
-    /// try.
+    /// established (RFC 3207 section 4.1); one transaction after another, where
+    /// the server did not take them in one group. `None` if nothing else is
+    /// worth a try.
     #[must_use]
     pub fn after(&self, error: &Error) -> Option<Self> {
+        if *error.kind() == ErrorKind::GroupDropped {
+            return Some(self.clone().pipelining(Pipelining::WithinTransaction));
+        }
         let broken = match error.kind() {
             ErrorKind::PlaintextAfterStartTls => true,
             ErrorKind::Aborted => false,
@@ -193,6 +213,51 @@ impl Config {
         self
     }
 
+    /// The most messages whose content may have been sent in full and not
+    /// answered, with [`Pipelining::AcrossTransactions`]: so many may be
+    /// [in doubt](super::Fate::InDoubt) if the connection is lost. More than one
+    /// only with [`Chunking::AtOnce`], since DATA has to wait for an answer. At
+    /// least one. Once as many are on their way, more follow when half of them
+    /// are answered, so that they travel in groups.
+    #[must_use]
+    pub fn max_unanswered_messages(mut self, messages: usize) -> Self {
+        self.max_unanswered_messages = messages.max(1);
+        self
+    }
+
+    /// When content is sent in chunks (BDAT), to a server that offers it.
+    #[must_use]
+    pub fn chunking(mut self, chunking: Chunking) -> Self {
+        self.chunking = chunking;
+        self
+    }
+
+    /// How long a chunk of BDAT is, in octets; the last may be shorter, and a
+    /// chunk that is [written](super::Body::write) is not divided. At least one.
+    /// A server says no only after a whole chunk.
+    #[must_use]
+    pub fn chunk_size(mut self, octets: usize) -> Self {
+        self.chunk_size = octets.max(1);
+        self
+    }
+
+    /// The most chunks that may be unanswered, where commands are pipelined. At
+    /// least one.
+    #[must_use]
+    pub fn max_unanswered_chunks(mut self, chunks: usize) -> Self {
+        self.max_unanswered_chunks = chunks.max(1);
+        self
+    }
+
+    /// Whether QUIT, where it is next, is sent together with the end of the
+    /// content (RFC 2920 section 3.1). Saves a round trip. Off by default: some
+    /// servers drop what they have read when the client leaves.
+    #[must_use]
+    pub fn quit_with_content(mut self, together: bool) -> Self {
+        self.quit_with_content = together;
+        self
+    }
+
     /// The most requests that may be queued.
     #[must_use]
     pub fn max_queued(mut self, requests: usize) -> Self {
@@ -210,6 +275,34 @@ pub enum Pipelining {
     /// MAIL, RCPT and DATA of a transaction in groups, if the server offers it.
     #[default]
     WithinTransaction,
+    /// The next transaction, if one is queued, in the group of the end of the
+    /// content before it (RFC 2920 section 3.1): RSET, MAIL, RCPT and DATA; or,
+    /// with [`Chunking::AtOnce`], whole transactions one behind the other.
+    ///
+    /// For servers that one knows: there are some that drop what comes behind
+    /// the content, although they offer pipelining. Then the session ends with
+    /// [`ErrorKind::GroupDropped`](super::ErrorKind::GroupDropped), and
+    /// [`Config::after`] says how to go on. What becomes of each message is told
+    /// as by the other settings; but if the connection is lost, more of them may
+    /// be [in doubt](super::Fate::InDoubt), up to
+    /// [`Config::max_unanswered_messages`].
+    AcrossTransactions,
+}
+
+/// When content is sent in chunks (BDAT, RFC 3030), to a server that offers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Chunking {
+    /// Where DATA cannot do it: content that is
+    /// [`BinaryMime`](crate::types::BodyType::BinaryMime).
+    #[default]
+    WhenNeeded,
+    /// Always, once every RCPT is answered and a recipient is accepted.
+    WhenAccepted,
+    /// Always, and in the group of MAIL and RCPT, before they are answered. For
+    /// servers that one knows: there are some that do not drop the chunks of a
+    /// transaction that they refused, but take what is in them for commands.
+    AtOnce,
 }
 
 /// Which refusals of EHLO are followed by HELO.

@@ -1,17 +1,18 @@
 //! How far a transaction has come.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 
 use bytes::Bytes;
 
 use super::{
-    content::ContentCheck,
+    config::Chunking,
     error::{Error, Phase},
     event::TransactionId,
     outcome::{Fate, NotSent, Outcome, is_too_many},
-    transaction::{Recipient, RecipientPolicy, Transaction},
+    recipients::{Progress, Recipients},
+    transaction::{Given, MailLine, MailParameters, Recipient, RecipientPolicy, Transaction},
 };
-use crate::types::{Capabilities, MailLine, Parameters, Reply};
+use crate::types::{Capabilities, Capability, Reply, ReversePath};
 
 /// A transaction of the caller's on its way. It takes several transactions with
 /// the server if that takes only some of the recipients in one.
@@ -23,24 +24,38 @@ pub(super) struct Delivery {
     pub(super) open: bool,
     abandoned: bool,
     mail: Mail,
-    parameters: Parameters,
-    /// One for each recipient.
-    progress: Vec<Progress>,
+    parameters: MailParameters,
+    framing: Framing,
+    recipients: Recipients,
     /// The recipient to ask next.
     next: usize,
-    /// How many recipients were asked about and have no answer.
-    asked: usize,
-    /// How many were accepted, and wait for the content.
-    accepted: usize,
+    /// How many commands are unanswered, chunks among them.
+    unanswered: usize,
     /// How much more text of replies is kept.
     text_room: usize,
     data_sent: bool,
+    /// Where in the output the content ends, once it does.
+    content_end: Option<u64>,
+    /// A chunk was refused.
+    chunk_refused: bool,
     /// The reply that said that no more recipients fit.
-    full: Option<Reply>,
+    full: Option<Box<Reply>>,
     /// What is known of content that was given beforehand.
-    given: Option<ContentCheck>,
+    given: Option<Given>,
     /// What became of all that had no fate of their own.
-    sealed: Option<Fate>,
+    sealed: Option<Box<Fate>>,
+}
+
+/// How content goes over the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// Dot-stuffed, once the server asks for it.
+    Data,
+    /// In chunks.
+    Bdat {
+        /// Before the RCPTs are answered.
+        at_once: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -49,21 +64,10 @@ enum Mail {
     Sent,
     Accepted,
     Refused {
-        reply: Reply,
+        reply: Box<Reply>,
         /// A recipient was accepted all the same.
         stray: bool,
     },
-}
-
-#[derive(Debug)]
-enum Progress {
-    /// Not asked about yet in this transaction with the server.
-    Waiting,
-    Asked,
-    Accepted,
-    /// To be asked about again, in a further transaction.
-    PutOff,
-    Done(Fate),
 }
 
 /// What the envelope wants next.
@@ -72,6 +76,8 @@ pub(super) enum Next {
     Mail,
     Rcpt(usize),
     Data,
+    /// The content, in chunks.
+    Chunks,
     /// A reply, or the caller.
     Wait,
     /// Nothing: it has ended without content. The server may still have it
@@ -82,40 +88,67 @@ pub(super) enum Next {
 }
 
 impl Delivery {
-    /// `given` is what is known of content that was given beforehand.
-    pub(super) fn new(
-        id: TransactionId,
-        transaction: Transaction,
-        given: Option<ContentCheck>,
-        open: bool,
-        text_room: usize,
-    ) -> Self {
+    /// One that has nothing to do.
+    pub(super) fn idle() -> Self {
         Self {
-            id,
-            progress: transaction
-                .recipients
-                .iter()
-                .map(|_| Progress::Waiting)
-                .collect(),
-            transaction,
-            open,
+            id: TransactionId(0),
+            transaction: Transaction::new(ReversePath::Null),
+            open: false,
             abandoned: false,
             mail: Mail::NotSent,
-            parameters: Parameters::new(),
+            parameters: MailParameters::default(),
+            framing: Framing::Data,
+            recipients: Recipients::default(),
             next: 0,
-            asked: 0,
-            accepted: 0,
-            text_room,
+            unanswered: 0,
+            text_room: 0,
             data_sent: false,
+            content_end: None,
+            chunk_refused: false,
             full: None,
-            given,
+            given: None,
             sealed: None,
         }
     }
 
+    /// Takes on a transaction. `given` is what is known of content that was given
+    /// beforehand; `open` says that more recipients may come.
+    pub(super) fn begin(
+        &mut self,
+        id: TransactionId,
+        transaction: Transaction,
+        given: Option<Given>,
+        open: bool,
+        text_room: usize,
+    ) {
+        let mut recipients = core::mem::take(&mut self.recipients);
+        recipients.reset(transaction.recipients.len());
+        *self = Self {
+            id,
+            transaction,
+            open,
+            recipients,
+            text_room,
+            given,
+            ..Self::idle()
+        };
+    }
+
+    /// Forgets the transaction, and keeps the room that it took.
+    pub(super) fn rest(&mut self) {
+        self.begin(self.id, Transaction::new(ReversePath::Null), None, false, 0);
+    }
+
     /// Decides how to send it to a server that offers `offered`. `false` means
-    /// that nobody there can have it, and it has ended.
-    pub(super) fn prepare(&mut self, offered: &Capabilities) -> bool {
+    /// that nobody there can have it, and it has ended. May be called again.
+    pub(super) fn prepare(&mut self, offered: &Capabilities, chunking: Chunking) -> bool {
+        let wanted = chunking != Chunking::WhenNeeded || self.transaction.is_binary();
+        self.framing = if wanted && offered.has(&Capability::Chunking) {
+            let at_once = chunking == Chunking::AtOnce;
+            Framing::Bdat { at_once }
+        } else {
+            Framing::Data
+        };
         match self
             .transaction
             .parameters_for(offered, self.given.as_ref())
@@ -127,21 +160,19 @@ impl Delivery {
             }
         }
         let utf8 = self.is_utf8();
-        let recipients = self.transaction.recipients.iter();
-        for (progress, recipient) in self.progress.iter_mut().zip(recipients) {
+        for (index, recipient) in self.transaction.recipients.iter().enumerate() {
             if let Err(reason) = recipient.check_offered(offered, utf8) {
-                *progress = Progress::Done(Fate::NotSent(reason));
+                self.recipients.settle(index, Fate::NotSent(reason));
             }
         }
-        let done = |progress: &Progress| matches!(progress, Progress::Done(_));
         let all_or_nothing = self.transaction.policy == RecipientPolicy::AllOrNothing;
         if self.open {
             true
-        } else if all_or_nothing && self.progress.iter().any(done) {
+        } else if all_or_nothing && self.recipients.any(is_done) {
             self.end_all(Fate::NotSent(NotSent::AllOrNothing));
             false
         } else {
-            !self.progress.iter().all(done)
+            self.recipients.any(|progress| !is_done(progress))
         }
     }
 
@@ -154,17 +185,17 @@ impl Delivery {
         if self.has_begun() {
             recipient.check_offered(offered, self.is_utf8())?;
         }
-        self.progress.push(Progress::Waiting);
+        self.recipients.add();
         self.transaction.recipients.push(recipient);
         Ok(self.transaction.recipients.len() - 1)
     }
 
     fn is_utf8(&self) -> bool {
-        self.parameters.get("SMTPUTF8").is_some()
+        self.parameters.smtputf8
     }
 
     pub(super) fn has_recipients(&self) -> bool {
-        !self.progress.is_empty()
+        self.recipients.len() > 0
     }
 
     /// Whether the server has it already.
@@ -178,12 +209,12 @@ impl Delivery {
         self.abandoned = true;
     }
 
-    /// What to send next, if the pipeline has room for it. `all_answered` tells
-    /// whether nothing is unanswered.
-    pub(super) fn next(&self, all_answered: bool) -> Next {
-        let end = |unfinished| match all_answered {
-            true => Next::End { unfinished },
-            false => Next::Wait,
+    /// What to send next, if the pipeline has room for it. `grouping` tells
+    /// whether it may have more than one command.
+    pub(super) fn next(&self, grouping: bool) -> Next {
+        let end = |unfinished| match self.unanswered {
+            0 => Next::End { unfinished },
+            _ => Next::Wait,
         };
         match &self.mail {
             Mail::NotSent if self.abandoned => return Next::End { unfinished: false },
@@ -197,25 +228,65 @@ impl Delivery {
         if self.data_sent {
             return Next::Wait;
         }
-        let waiting = |progress: &Progress| matches!(progress, Progress::Waiting);
-        let unasked = self.progress.iter().skip(self.next).position(waiting);
-        if let Some(offset) = unasked
-            && self.full.is_none()
+        if self.full.is_none()
+            && let Some(index) = self.recipients.waiting_from(self.next)
         {
-            return Next::Rcpt(self.next + offset);
+            return Next::Rcpt(index);
         }
         if self.open {
             return Next::Wait;
         }
-        match self.transaction.policy {
-            RecipientPolicy::AllOrNothing if self.accepted == self.progress.len() => Next::Data,
-            RecipientPolicy::Partial if self.accepted + self.asked > 0 => Next::Data,
-            _ => end(true),
+        if !self.may_still_be_wanted() {
+            return end(true);
+        }
+        match self.framing {
+            Framing::Data if self.is_wanted() => Next::Data,
+            Framing::Bdat { at_once: true } if grouping => Next::Chunks,
+            Framing::Bdat { .. } if self.unanswered == 0 => Next::Chunks,
+            _ => Next::Wait,
         }
     }
 
-    pub(super) const fn mail_line(&self) -> MailLine<'_> {
-        MailLine(&self.transaction.reverse_path, &self.parameters)
+    /// Whether it may turn out that the content is to be sent.
+    fn may_still_be_wanted(&self) -> bool {
+        let asked_or_accepted = self.recipients.accepted() + self.recipients.asked();
+        !matches!(self.mail, Mail::Refused { .. })
+            && !self.chunk_refused
+            && match self.transaction.policy {
+                RecipientPolicy::AllOrNothing => asked_or_accepted == self.recipients.len(),
+                RecipientPolicy::Partial => asked_or_accepted > 0,
+            }
+    }
+
+    /// Whether the content may end, so that the server delivers it: with
+    /// [`AllOrNothing`](RecipientPolicy::AllOrNothing), not before all recipients
+    /// were accepted.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.may_still_be_wanted()
+            && (self.transaction.policy == RecipientPolicy::Partial || self.recipients.asked() == 0)
+    }
+
+    /// Whether what was begun in chunks is to be given up.
+    pub(super) fn is_in_vain(&self) -> bool {
+        !self.may_still_be_wanted()
+    }
+
+    /// Whether every command is answered.
+    pub(super) const fn is_answered(&self) -> bool {
+        self.unanswered == 0
+    }
+
+    pub(super) const fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    /// Whether the content is not to be looked at.
+    pub(super) fn is_binary(&self) -> bool {
+        self.transaction.is_binary()
+    }
+
+    pub(super) fn mail_line(&self) -> MailLine<'_> {
+        self.transaction.mail_line(self.parameters)
     }
 
     pub(super) fn recipient(&self, index: usize) -> Option<&Recipient> {
@@ -224,57 +295,77 @@ impl Delivery {
 
     pub(super) fn mail_was_sent(&mut self) {
         self.mail = Mail::Sent;
+        self.unanswered += 1;
     }
 
     pub(super) fn rcpt_was_sent(&mut self, index: usize) {
         self.next = index + 1;
-        if let Some(progress) = self.progress.get_mut(index) {
-            *progress = Progress::Asked;
-            self.asked += 1;
-        }
+        self.unanswered += 1;
+        self.recipients.set(index, Progress::Asked);
     }
 
     pub(super) const fn data_was_sent(&mut self) {
         self.data_sent = true;
+        self.unanswered += 1;
+    }
+
+    pub(super) const fn chunk_was_sent(&mut self) {
+        self.unanswered += 1;
+    }
+
+    /// The content has been put into the output, where it ends at `end`.
+    pub(super) const fn content_was_sent(&mut self, end: u64) {
+        self.content_end = Some(end);
+        self.unanswered += 1;
+    }
+
+    /// Whether the content has left in full, when `sent` octets have.
+    pub(super) fn has_left(&self, sent: u64) -> bool {
+        self.content_end.is_some_and(|end| end <= sent)
+    }
+
+    /// A command was answered, whatever the answer is.
+    pub(super) const fn was_answered(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(1);
     }
 
     /// MAIL was answered, with a 2yz, 4yz or 5yz.
-    pub(super) fn mail_was_answered(&mut self, reply: Reply) {
+    pub(super) fn mail_was_answered(&mut self, reply: &Reply) {
         self.mail = if reply.code().is_positive() {
             Mail::Accepted
         } else {
             self.open = false;
             Mail::Refused {
-                reply,
+                reply: Box::new(reply.clone()),
                 stray: false,
             }
         };
     }
 
     /// RCPT was answered, with a 2yz, 4yz or 5yz.
-    pub(super) fn rcpt_was_answered(&mut self, index: usize, reply: Reply) {
-        let fate = |phase, reply| Progress::Done(Fate::Refused { phase, reply });
-        let result = if let Mail::Refused {
-            reply: of_mail,
-            stray,
-        } = &mut self.mail
-        {
+    pub(super) fn rcpt_was_answered(&mut self, index: usize, reply: &Reply) {
+        let accepted = reply.code().is_positive();
+        if let Mail::Refused { stray, .. } = &mut self.mail {
             // What the server makes of the recipients of no transaction does
-            // not matter, but for the need to end what it has begun.
-            *stray |= reply.code().is_positive();
-            fate(Phase::Mail, of_mail.clone())
-        } else if reply.code().is_positive() {
-            self.accepted += 1;
-            Progress::Accepted
-        } else if self.can_be_put_off(&reply) {
-            self.full = Some(reply);
-            Progress::PutOff
+            // not matter, but for the need to end what it has begun. They have
+            // the fate of the whole.
+            *stray |= accepted;
+            let progress = if accepted {
+                Progress::Stray
+            } else {
+                Progress::Waiting
+            };
+            self.recipients.set(index, progress);
+        } else if accepted {
+            self.recipients.set(index, Progress::Accepted);
+        } else if self.can_be_put_off(reply) {
+            self.full = Some(Box::new(reply.clone()));
+            self.recipients.set(index, Progress::PutOff);
         } else {
-            fate(Phase::Rcpt, self.within_room(reply))
-        };
-        self.asked = self.asked.saturating_sub(1);
-        if let Some(progress) = self.progress.get_mut(index) {
-            *progress = result;
+            let phase = Phase::Rcpt;
+            let reply = self.within_room(reply.clone());
+            self.recipients
+                .settle(index, Fate::Refused { phase, reply });
         }
     }
 
@@ -300,7 +391,7 @@ impl Delivery {
 
     /// Whether a recipient was accepted, so that there is somebody to send to.
     pub(super) const fn somebody_accepted(&self) -> bool {
-        self.accepted > 0
+        self.recipients.accepted() > 0
     }
 
     /// Whether the server has accepted recipients of a transaction whose MAIL it
@@ -314,57 +405,60 @@ impl Delivery {
         matches!(self.mail, Mail::Sent | Mail::Accepted) || self.is_astray()
     }
 
+    /// A chunk was refused. What the server says to those behind it tells nothing
+    /// new.
+    pub(super) fn refuse_chunk(&mut self, reply: &Reply) {
+        if !self.chunk_refused {
+            self.chunk_refused = true;
+            self.refuse(Phase::Content, reply);
+        }
+    }
+
+    /// Whether the server may say that it has accepted the content.
+    pub(super) const fn can_be_accepted(&self) -> bool {
+        !self.chunk_refused && !self.is_astray()
+    }
+
     /// DATA or the content was refused.
     pub(super) fn refuse(&mut self, phase: Phase, reply: &Reply) {
-        self.end_accepted(&Fate::Refused {
-            phase,
-            reply: reply.clone(),
-        });
+        let reply = reply.clone();
+        self.recipients
+            .settle_all(Fate::Refused { phase, reply }, is_accepted);
     }
 
     /// The content was accepted. Whether a further transaction is to begin, for
-    /// recipients that were put off.
-    pub(super) fn accept(&mut self, reply: &Reply) -> bool {
-        let reply = self.within_room(reply.clone());
-        self.end_accepted(&Fate::Accepted(reply));
-        let put_off = |p: &Progress| matches!(p, Progress::PutOff | Progress::Waiting);
-        if !self.progress.iter().any(put_off) {
+    /// recipients that were put off, if there may be one.
+    pub(super) fn accept(&mut self, reply: Reply, may_go_on: bool) -> bool {
+        let fate = Fate::Accepted(self.within_room(reply));
+        self.recipients.settle_all(fate, is_accepted);
+        let put_off = |p: Progress| matches!(p, Progress::PutOff | Progress::Waiting);
+        if !may_go_on || !self.recipients.any(put_off) {
             return false;
         }
-        for progress in self.progress.iter_mut().filter(|p| put_off(p)) {
-            *progress = Progress::Waiting;
-        }
+        self.recipients.change_all(Progress::Waiting, put_off);
         self.mail = Mail::NotSent;
         self.next = 0;
-        self.asked = 0;
         self.data_sent = false;
+        self.content_end = None;
         self.full = None;
         true
     }
 
-    fn end_accepted(&mut self, fate: &Fate) {
-        for progress in &mut self.progress {
-            if matches!(progress, Progress::Accepted) {
-                *progress = Progress::Done(fate.clone());
-            }
-        }
-        self.accepted = 0;
-    }
-
     fn end_all(&mut self, fate: Fate) {
-        for progress in &mut self.progress {
-            if !matches!(progress, Progress::Done(_)) {
-                *progress = Progress::Done(fate.clone());
-            }
-        }
-        self.sealed = Some(fate);
+        self.sealed = Some(Box::new(fate));
     }
 
     /// The session has ended. `in_doubt` tells whether the end of the content
     /// had left.
     pub(super) fn lose(&mut self, error: &Error, in_doubt: bool) {
         if in_doubt {
-            self.end_accepted(&Fate::InDoubt(error.clone()));
+            let fate = Fate::InDoubt(error.clone());
+            self.recipients.settle_all(fate, |progress| {
+                matches!(
+                    progress,
+                    Progress::Asked | Progress::Accepted | Progress::Stray
+                )
+            });
         }
         // Where MAIL was refused, its reply is what there is to tell, whether
         // or not the rest of its group was answered.
@@ -374,25 +468,22 @@ impl Delivery {
     }
 
     /// What became of it, now that it has ended.
-    pub(super) fn into_outcome(self) -> Outcome {
-        let rest = match (self.sealed, self.mail, self.full) {
-            (Some(fate), ..) => fate,
+    pub(super) fn take_outcome(&mut self) -> Outcome {
+        let mail = core::mem::replace(&mut self.mail, Mail::NotSent);
+        let rest = match (self.sealed.take(), mail, self.full.take()) {
+            (Some(fate), ..) => *fate,
             (_, Mail::Refused { reply, .. }, _) => Fate::Refused {
                 phase: Phase::Mail,
-                reply,
+                reply: *reply,
             },
             _ if self.abandoned => Fate::NotSent(NotSent::Abandoned),
             (.., Some(reply)) => Fate::Refused {
                 phase: Phase::Rcpt,
-                reply,
+                reply: *reply,
             },
             _ => Fate::NotSent(NotSent::AllOrNothing),
         };
-        let fates = self.progress.into_iter().map(|progress| match progress {
-            Progress::Done(fate) => fate,
-            _ => rest.clone(),
-        });
-        Outcome::new(fates.collect(), rest)
+        self.recipients.take_outcome(rest)
     }
 
     /// The content that was given beforehand.
@@ -402,6 +493,14 @@ impl Delivery {
 
     /// Whether the content may be 8-bit.
     pub(super) fn is_eight_bit(&self) -> bool {
-        self.parameters.get("BODY").is_some()
+        self.parameters.body.is_some()
     }
+}
+
+const fn is_accepted(progress: Progress) -> bool {
+    matches!(progress, Progress::Accepted)
+}
+
+const fn is_done(progress: Progress) -> bool {
+    matches!(progress, Progress::Done(_))
 }

@@ -117,6 +117,9 @@ pub enum ErrorKind {
     /// The client could not be authenticated as part of the opening, or the
     /// server could not prove who it is.
     Authentication(AuthenticationError),
+    /// The server drops, or refuses, what comes in one group with the end of the
+    /// content. [`Config::after`](super::Config::after) says how to go on.
+    GroupDropped,
     /// The caller gave up. In the middle of the content nothing but the end of
     /// the connection can tell that to the server.
     Aborted,
@@ -227,6 +230,9 @@ impl fmt::Display for Error {
             ErrorKind::Malformed(error) => write!(f, "{phase}: {error}"),
             ErrorKind::Unsolicited => write!(f, "a reply to nothing {phase}"),
             ErrorKind::Unexpected => write!(f, "a reply that makes no sense {phase}"),
+            ErrorKind::GroupDropped => {
+                f.write_str("the server does not take commands in one group with content")
+            }
             ErrorKind::TlsNotOffered => {
                 f.write_str("TLS is required, and the server does not offer STARTTLS")
             }

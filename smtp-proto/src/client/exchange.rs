@@ -164,7 +164,7 @@ impl Session {
         let error = AuthenticationError::Refused {
             mechanism: exchange.name.clone(),
             message: exchange.mechanism.refusal().map(ToOwned::to_owned),
-            reply,
+            reply: Box::new(reply),
         };
         exchange.tried.push(exchange.name);
         if TRY_ANOTHER.contains(&code)

@@ -1,7 +1,9 @@
 //! What became of a message.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String};
 use core::fmt;
+
+use smallvec::SmallVec;
 
 use super::error::{Error, Phase};
 use crate::types::{Class, Reply};
@@ -51,6 +53,9 @@ pub enum NotSent {
     },
     /// It has octets above 127, and the server does not offer `8BITMIME`.
     Needs8BitMime,
+    /// It is binary, and the server does not offer `BINARYMIME` and `CHUNKING`
+    /// (RFC 3030 section 3).
+    NeedsBinaryMime,
     /// An address, a parameter or the header is not ASCII, and the server does not offer
     /// `SMTPUTF8`.
     NeedsSmtpUtf8,
@@ -115,6 +120,7 @@ impl fmt::Display for NotSent {
                 write!(f, "{size} octets, and the server takes {limit}")
             }
             Self::Needs8BitMime => f.write_str("the server does not take 8-bit content"),
+            Self::NeedsBinaryMime => f.write_str("the server does not take binary content"),
             Self::NeedsSmtpUtf8 => f.write_str("the server takes ASCII addresses only"),
             Self::NotOffered(keyword) => write!(f, "the server does not offer {keyword}"),
             Self::AllOrNothing => f.write_str("another recipient was refused"),
@@ -128,23 +134,27 @@ impl fmt::Display for NotSent {
 /// given, duplicates kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    fate: Fate,
-    recipients: Vec<Fate>,
+    recipients: SmallVec<[Fate; 1]>,
+    /// Whose fate is that of the message as a whole.
+    decisive: usize,
+    /// That of a transaction without recipients.
+    alone: Option<Box<Fate>>,
 }
 
 impl Outcome {
     /// `otherwise` is what became of a transaction without recipients.
-    pub(super) fn new(recipients: Vec<Fate>, otherwise: Fate) -> Self {
-        let in_doubt = |fate: &&Fate| matches!(fate, Fate::InDoubt(_));
-        let accepted = |fate: &&Fate| fate.is_accepted();
-        let fates = || recipients.iter();
-        let fate = fates()
-            .find(in_doubt)
-            .or_else(|| fates().find(accepted))
-            .or_else(|| fates().next())
-            .cloned()
-            .unwrap_or(otherwise);
-        Self { fate, recipients }
+    pub(super) fn new(recipients: SmallVec<[Fate; 1]>, otherwise: Fate) -> Self {
+        let in_doubt = |fate: &Fate| matches!(fate, Fate::InDoubt(_));
+        let position = |is: &dyn Fn(&Fate) -> bool| recipients.iter().position(is);
+        let decisive = position(&in_doubt)
+            .or_else(|| position(&Fate::is_accepted))
+            .unwrap_or_default();
+        let alone = recipients.is_empty().then(|| Box::new(otherwise));
+        Self {
+            recipients,
+            decisive,
+            alone,
+        }
     }
 
     /// For each recipient, in the order given.
@@ -164,8 +174,13 @@ impl Outcome {
     /// first. A transaction in stages that ended before it had a recipient has
     /// a fate, too.
     #[must_use]
-    pub const fn fate(&self) -> &Fate {
-        &self.fate
+    pub fn fate(&self) -> &Fate {
+        match (self.recipients.get(self.decisive), &self.alone) {
+            (Some(fate), _) => fate,
+            (None, Some(fate)) => fate,
+            // There is one where there are no recipients.
+            (None, None) => &Fate::NotSent(NotSent::Abandoned),
+        }
     }
 }
 

@@ -20,10 +20,15 @@ pub(super) enum Expected {
     /// RCPT, for the recipient of this index.
     Rcpt(usize),
     Data,
+    /// A chunk that is not the last.
+    Chunk,
+    /// The end of the content: the dot, or the last chunk.
     EndOfData,
     /// The end of no content at all, for a transaction without recipients.
     LoneDot,
     Rset,
+    /// RSET in one group with the end of the content before it.
+    Crossing,
     Request(RequestId),
     Quit,
 }
@@ -40,16 +45,34 @@ impl Expected {
             Self::Mail => Phase::Mail,
             Self::Rcpt(_) => Phase::Rcpt,
             Self::Data => Phase::Data,
+            Self::Chunk => Phase::Content,
             Self::EndOfData | Self::LoneDot => Phase::EndOfData,
-            Self::Rset => Phase::Rset,
+            Self::Rset | Self::Crossing => Phase::Rset,
             Self::Request(_) => Phase::Request,
             Self::Quit => Phase::Quit,
         }
     }
 
-    /// Whether other commands may follow before the answer.
+    /// Whether other commands of the same transaction may follow before the
+    /// answer.
     const fn may_be_followed(self) -> bool {
-        matches!(self, Self::Mail | Self::Rcpt(_) | Self::Rset)
+        matches!(
+            self,
+            Self::Mail | Self::Rcpt(_) | Self::Chunk | Self::Rset | Self::Crossing
+        )
+    }
+
+    /// Whether it is about the transaction whose turn it is to be answered.
+    pub(super) const fn is_of_transaction(self) -> bool {
+        matches!(
+            self,
+            Self::Mail | Self::Rcpt(_) | Self::Data | Self::Chunk | Self::EndOfData
+        )
+    }
+
+    /// Whether it is about content, which takes its time to leave.
+    pub(super) const fn is_content(self) -> bool {
+        matches!(self, Self::Chunk | Self::EndOfData)
     }
 }
 
@@ -66,17 +89,32 @@ struct Entry {
 pub(super) struct Pipeline {
     entries: VecDeque<Entry>,
     octets: usize,
+    chunks: usize,
 }
 
 impl Pipeline {
     /// How many octets the next command may have; `grouping` tells whether it
     /// may be sent before earlier ones are answered at all.
     pub(super) fn room(&self, config: &Config, grouping: bool) -> usize {
+        self.room_behind(config, grouping, Expected::may_be_followed)
+    }
+
+    /// As [`room`](Self::room), behind the end of content.
+    pub(super) fn room_to_cross(&self, config: &Config, grouping: bool) -> usize {
+        self.room_behind(config, grouping, |last| last == Expected::EndOfData)
+    }
+
+    fn room_behind(
+        &self,
+        config: &Config,
+        grouping: bool,
+        may_follow: impl FnOnce(Expected) -> bool,
+    ) -> usize {
         match self.entries.back() {
             None => usize::MAX,
             Some(last)
                 if grouping
-                    && last.expected.may_be_followed()
+                    && may_follow(last.expected)
                     && self.entries.len() < config.max_unanswered_commands =>
             {
                 config.max_unanswered_octets.saturating_sub(self.octets)
@@ -85,9 +123,15 @@ impl Pipeline {
         }
     }
 
+    /// How many chunks are unanswered, the last of a message left out.
+    pub(super) const fn chunks(&self) -> usize {
+        self.chunks
+    }
+
     /// A command of `octets` was put into the output, which it ends at `end`.
     pub(super) fn push(&mut self, expected: Expected, end: u64, octets: usize) {
         self.octets += octets;
+        self.chunks += usize::from(expected == Expected::Chunk);
         self.entries.push_back(Entry {
             expected,
             end,
@@ -109,6 +153,7 @@ impl Pipeline {
     pub(super) fn pop(&mut self) -> Option<Expected> {
         let entry = self.entries.pop_front()?;
         self.octets -= entry.octets;
+        self.chunks -= usize::from(entry.expected == Expected::Chunk);
         Some(entry.expected)
     }
 
@@ -119,6 +164,7 @@ impl Pipeline {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.octets = 0;
+        self.chunks = 0;
     }
 }
 

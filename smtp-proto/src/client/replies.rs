@@ -2,11 +2,13 @@
 
 use super::{
     config::HeloFallback,
+    delivery::Framing,
     error::{ErrorKind, Phase},
     event::Event,
     pipeline::Expected,
     session::Session,
     state::{Input, State},
+    work::Job,
 };
 use crate::{
     TlsPolicy,
@@ -41,7 +43,7 @@ impl Session {
     pub(super) fn end_of_file(&mut self) {
         let partial = self.parser.partial_line();
         let is_reply = partial.iter().take(3).all(u8::is_ascii_digit);
-        if self.state == State::Quit {
+        if self.is_only_leaving() {
             self.quit_was_answered();
         } else if is_reply {
             self.fail(ErrorKind::ConnectionLost, None);
@@ -52,11 +54,20 @@ impl Session {
 
     fn malformed(&mut self, error: ReplyParseError) {
         // What comes after QUIT changes nothing any more.
-        if self.state == State::Quit {
+        if self.is_only_leaving() {
             self.quit_was_answered();
         } else {
             self.fail(ErrorKind::Malformed(error), None);
         }
+    }
+
+    /// Whether nothing is unanswered but QUIT, to which any answer will do.
+    pub(super) fn is_only_leaving(&self) -> bool {
+        self.state == State::Quit
+            && self
+                .pipeline
+                .front()
+                .is_none_or(|front| front == Expected::Quit)
     }
 
     fn quit_was_answered(&mut self) {
@@ -67,7 +78,7 @@ impl Session {
 
     fn reply(&mut self, reply: Reply) {
         self.tainted |= reply.is_mixed();
-        if self.state == State::Quit {
+        if self.is_only_leaving() {
             self.quit_was_answered();
             return;
         }
@@ -84,13 +95,17 @@ impl Session {
             return;
         };
         // A 3yz means something to DATA and AUTH only, and other first digits
-        // to nobody.
+        // to nobody; a 2yz nothing to DATA, nor to content that was refused.
         let meaningful = match reply.class() {
             None => false,
             Some(Class::PositiveIntermediate) => {
                 matches!(expected, Expected::Data | Expected::Auth)
             }
-            Some(Class::PositiveCompletion) => expected != Expected::Data,
+            Some(Class::PositiveCompletion) => match expected {
+                Expected::Data => false,
+                Expected::EndOfData => self.active.front().is_some_and(|d| d.can_be_accepted()),
+                _ => true,
+            },
             Some(_) => true,
         };
         if !meaningful {
@@ -100,11 +115,17 @@ impl Session {
         // What refuses the session is told with the phase that it is in.
         let opening = matches!(
             expected,
-            Expected::Greeting | Expected::Ehlo | Expected::Helo | Expected::Rset
+            Expected::Greeting
+                | Expected::Ehlo
+                | Expected::Helo
+                | Expected::Rset
+                | Expected::Crossing
         );
         if opening && reply.code().is_negative() && !self.falls_back(expected, &reply) {
             let kind = if self.lacks_extensions(expected, &reply) {
                 ErrorKind::TlsNotOffered
+            } else if expected == Expected::Crossing {
+                ErrorKind::GroupDropped
             } else {
                 ErrorKind::Refused
             };
@@ -113,6 +134,11 @@ impl Session {
         }
         self.pipeline.pop();
         self.start_wait();
+        if expected.is_of_transaction()
+            && let Some(delivery) = self.active.front_mut()
+        {
+            delivery.was_answered();
+        }
         self.answer(expected, reply);
     }
 
@@ -142,11 +168,13 @@ impl Session {
             Expected::Mail => self.mail_was_answered(reply),
             Expected::Rcpt(index) => self.rcpt_was_answered(index, reply),
             Expected::Data => self.data_was_answered(&reply),
-            Expected::EndOfData => self.content_was_answered(&reply),
+            Expected::Chunk => self.chunk_was_answered(&reply),
+            Expected::EndOfData => self.content_was_answered(reply),
             Expected::LoneDot => {
                 self.advance(Input::Answered);
-                self.finish_current();
+                self.finish_oldest();
             }
+            Expected::Crossing => {}
             Expected::Rset => self.advance(Input::Accepted),
             Expected::Request(request) => {
                 self.advance(Input::Answered);
@@ -235,17 +263,17 @@ impl Session {
     }
 
     fn mail_was_answered(&mut self, reply: Reply) {
-        if let Some(delivery) = &mut self.current {
+        if let Some(delivery) = self.active.front_mut() {
             let transaction = delivery.id;
-            delivery.mail_was_answered(reply.clone());
+            delivery.mail_was_answered(&reply);
             self.events.push_back(Event::Sender { transaction, reply });
         }
     }
 
     fn rcpt_was_answered(&mut self, index: usize, reply: Reply) {
-        if let Some(delivery) = &mut self.current {
+        if let Some(delivery) = self.active.front_mut() {
             let transaction = delivery.id;
-            delivery.rcpt_was_answered(index, reply.clone());
+            delivery.rcpt_was_answered(index, &reply);
             self.events.push_back(Event::Recipient {
                 transaction,
                 index,
@@ -255,7 +283,7 @@ impl Session {
     }
 
     fn data_was_answered(&mut self, reply: &Reply) {
-        let Some(delivery) = &mut self.current else {
+        let Some(delivery) = self.active.front_mut() else {
             return;
         };
         if reply.code().is_negative() {
@@ -281,26 +309,48 @@ impl Session {
         self.command_line(Expected::LoneDot, ".");
     }
 
-    fn content_was_answered(&mut self, reply: &Reply) {
-        self.advance(Input::Answered);
-        let Some(delivery) = &mut self.current else {
+    fn chunk_was_answered(&mut self, reply: &Reply) {
+        if reply.code().is_negative()
+            && let Some(delivery) = self.active.front_mut()
+        {
+            delivery.refuse_chunk(reply);
+        }
+    }
+
+    fn content_was_answered(&mut self, reply: Reply) {
+        self.unanswered_messages = self.unanswered_messages.saturating_sub(1);
+        let Some(mut delivery) = self.active.pop_front() else {
             return;
         };
-        if reply.code().is_negative() {
-            delivery.refuse(Phase::EndOfData, reply);
-        } else if delivery.accept(reply) {
-            self.advance(Input::Mail);
-            return;
+        let refused = reply.code().is_negative();
+        if refused {
+            delivery.refuse(Phase::EndOfData, &reply);
         }
-        self.finish_current();
+        // If more was sent in the same group, that goes on, and begins with RSET.
+        if self.state == State::EndOfData && self.pipeline.is_empty() {
+            let failed_chunk = refused && delivery.framing() != Framing::Data;
+            if failed_chunk && !self.quits_next() {
+                self.advance(Input::Unfinished);
+                self.command_line(Expected::Rset, Command::Rset);
+            } else {
+                self.advance(Input::Answered);
+            }
+        }
+        let is_leaving = self.state == State::Quit;
+        if !refused && delivery.accept(reply, !is_leaving) {
+            self.queue.push_front(Job::Transaction(delivery));
+        } else {
+            self.finished(delivery);
+        }
     }
 
     /// 421, asked for or not. As the answer to the content it is a refusal;
-    /// everything else that is open has not been sent.
+    /// everything else that is open has not been sent, or is in doubt if all of it
+    /// had left.
     fn closing(&mut self, reply: Reply, is_answer: bool) {
         if is_answer
             && self.pipeline.front() == Some(Expected::EndOfData)
-            && let Some(delivery) = &mut self.current
+            && let Some(delivery) = self.active.front_mut()
         {
             delivery.refuse(Phase::EndOfData, &reply);
         }
@@ -311,11 +361,14 @@ impl Session {
     /// A reply while nothing is unanswered, or before the command that it would
     /// answer has left.
     fn reply_to_nothing(&mut self, reply: Reply) {
-        let in_content = matches!(self.state, State::Content | State::EndOfData);
+        let in_content = match self.pipeline.front() {
+            Some(front) => front.is_content(),
+            None => self.state == State::Content,
+        };
         if in_content && reply.code().is_negative() {
             // The server has heard enough. It cannot be told to stop listening
             // but by the end of the connection.
-            if let Some(delivery) = &mut self.current {
+            if let Some(delivery) = self.active.front_mut() {
                 delivery.refuse(Phase::Content, &reply);
             }
             self.fail(ErrorKind::Refused, Some(reply));

@@ -6,7 +6,7 @@ use core::{fmt, time::Duration};
 use super::{
     authentication::Authentication,
     body::{Body, BodyEncoder},
-    config::Config,
+    config::{Config, Pipelining},
     delivery::Delivery,
     error::{CommandError, Error, ErrorKind, Phase},
     event::{Event, RequestId, TransactionId},
@@ -15,7 +15,7 @@ use super::{
     state::{Input, State},
     timeouts::Timeouts,
     transaction::{Recipient, Transaction},
-    work::{CONTENT_WINDOW, Job, in_stages},
+    work::{Job, in_stages},
 };
 use crate::{
     Entry, Instant, TlsInfo, TlsPolicy, Transmit,
@@ -83,9 +83,12 @@ pub struct Session {
     /// [`Event::Ready`] was told.
     pub(super) is_open: bool,
     pub(super) transcript: Transcript,
-    /// The transaction that is being carried out.
-    pub(super) current: Option<Box<Delivery>>,
-    /// What waits for it.
+    /// The transactions that are being carried out: the first is answered, the
+    /// last is sent.
+    pub(super) active: VecDeque<Box<Delivery>>,
+    /// Records of transactions that have ended.
+    pub(super) spares: VecDeque<Box<Delivery>>,
+    /// What waits for them.
     pub(super) queue: VecDeque<Job>,
     pub(super) quitting: bool,
     /// How many transactions were begun.
@@ -94,6 +97,14 @@ pub struct Session {
     pub(super) encoder: BodyEncoder,
     /// How much of the content was encoded.
     pub(super) fed: usize,
+    /// The application has supplied all of it.
+    pub(super) ended: bool,
+    /// Where in the output the content ends, as far as it is there.
+    pub(super) content_until: u64,
+    /// How many messages were sent in full and are not answered.
+    pub(super) unanswered_messages: usize,
+    /// They were as many as may be, and are still more than half of that.
+    pub(super) is_full: bool,
     /// A reply was odd enough not to use the session again.
     pub(super) tainted: bool,
     /// The driver cannot write any more.
@@ -134,13 +145,18 @@ impl Session {
             authenticating: false,
             is_open: false,
             transcript: Transcript::default(),
-            current: None,
+            active: VecDeque::new(),
+            spares: VecDeque::new(),
             queue: VecDeque::new(),
             quitting: false,
             transactions: 0,
             next_id: 0,
             encoder: BodyEncoder::default(),
             fed: 0,
+            ended: false,
+            content_until: 0,
+            unanswered_messages: 0,
+            is_full: false,
             tainted: false,
             write_closed: false,
             error: None,
@@ -207,7 +223,7 @@ impl Session {
         let recipient = recipient.into();
         recipient.check(&self.config)?;
         let delivery =
-            in_stages(&mut self.current, &mut self.queue).ok_or(CommandError::NoTransaction)?;
+            in_stages(&mut self.active, &mut self.queue).ok_or(CommandError::NoTransaction)?;
         let index = delivery
             .add(recipient, &self.capabilities)
             .map_err(CommandError::Recipient)?;
@@ -222,7 +238,7 @@ impl Session {
     /// [`CommandError`] if no transaction is in stages, or it has no recipient.
     pub fn data(&mut self) -> Result<(), CommandError> {
         let delivery =
-            in_stages(&mut self.current, &mut self.queue).ok_or(CommandError::NoTransaction)?;
+            in_stages(&mut self.active, &mut self.queue).ok_or(CommandError::NoTransaction)?;
         if !delivery.has_recipients() {
             return Err(CommandError::NoRecipients);
         }
@@ -236,7 +252,7 @@ impl Session {
     /// # Errors
     /// [`CommandError::NoTransaction`] if there is none.
     pub fn reset(&mut self) -> Result<(), CommandError> {
-        in_stages(&mut self.current, &mut self.queue)
+        in_stages(&mut self.active, &mut self.queue)
             .ok_or(CommandError::NoTransaction)?
             .abandon();
         self.pump();
@@ -260,10 +276,8 @@ impl Session {
     /// a chunk, which is from [`Event::BodyWanted`] to the end of the content,
     /// except while much of it still waits to be sent.
     pub fn body(&mut self) -> Option<Body<'_>> {
-        let transaction = self.current.as_ref()?.id;
-        let takes =
-            self.wants_content() && !self.write_closed && self.out.pending() < CONTENT_WINDOW;
-        takes.then(|| Body::new(self, transaction))
+        let transaction = self.active.back()?.id;
+        self.takes_content().then(|| Body::new(self, transaction))
     }
 
     /// Authenticates, after everything that was queued before. Ends in one
@@ -347,7 +361,7 @@ impl Session {
     /// [`CommandError::Closed`] if it has ended, or will.
     pub fn quit(&mut self) -> Result<(), CommandError> {
         self.check_open()?;
-        if let Some(delivery) = in_stages(&mut self.current, &mut self.queue) {
+        if let Some(delivery) = in_stages(&mut self.active, &mut self.queue) {
             delivery.abandon();
         }
         self.quitting = true;
@@ -379,12 +393,14 @@ impl Session {
     /// Acknowledges that the transport took `n` octets of the output.
     pub fn handle_transmitted(&mut self, n: usize, now: Instant) {
         self.news(now);
+        let waited_for = self.pipeline.front_has_left(self.out.sent());
+        let in_content = self.is_sending_content() && !waited_for;
         let before = self.out.sent();
         self.out.advance(n);
-        let in_content = matches!(self.state, State::Content | State::EndOfData);
-        let block_is_over = self.out.sent() - self.block_start >= Timeouts::CONTENT_BLOCK;
         let progress = self.out.sent() > before;
-        if in_content && progress && (block_is_over || self.out.pending() == 0) {
+        let block_is_over = self.out.sent() - self.block_start >= Timeouts::CONTENT_BLOCK;
+        let has_left = self.pipeline.front_has_left(self.out.sent()) || self.out.pending() == 0;
+        if in_content && progress && (block_is_over || has_left) {
             self.start_wait();
         }
         self.pump();
@@ -434,11 +450,13 @@ impl Session {
         if self.poll_timeout().is_none_or(|deadline| now < deadline) {
             return;
         }
-        if self.state == State::Quit {
+        if self.is_only_leaving() {
             self.advance(Input::Answered);
             self.events.push_back(Event::Closed);
         } else if self.write_closed {
             self.fail(ErrorKind::ConnectionLost, None);
+        } else if self.is_crossing() {
+            self.fail(ErrorKind::GroupDropped, None);
         } else {
             self.fail(ErrorKind::TimedOut, None);
         }
@@ -487,13 +505,15 @@ impl Session {
     /// to do something.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        let timeouts = &self.config.timeouts;
         let time = match self.state {
             State::Closed => return None,
-            _ if self.write_closed => self.config.timeouts.quit,
-            State::Content | State::EndOfData if self.out.pending() > 0 => {
-                self.config.timeouts.content
+            _ if self.write_closed => timeouts.quit,
+            _ if self.is_crossing() => timeouts.crossing.min(timeouts.request),
+            _ if self.is_sending_content() && !self.pipeline.front_has_left(self.out.sent()) => {
+                timeouts.content
             }
-            _ => self.config.timeouts.of(self.pipeline.front()?.phase()),
+            _ => timeouts.of(self.pipeline.front()?.phase()),
         };
         (time != Duration::MAX).then(|| self.wait_started + time)
     }
@@ -538,21 +558,52 @@ impl Session {
     #[must_use]
     pub fn phase(&self) -> Phase {
         match self.state {
-            State::Content => Phase::Content,
-            State::EndOfData if !self.pipeline.front_has_left(self.out.sent()) => Phase::Content,
+            State::Content if self.pipeline.is_empty() => Phase::Content,
             state => match self.pipeline.front() {
-                Some(expected) => expected.phase(),
+                Some(front)
+                    if front.is_content() && !self.pipeline.front_has_left(self.out.sent()) =>
+                {
+                    Phase::Content
+                }
+                Some(front) => front.phase(),
                 None => state.phase(),
             },
         }
+    }
+
+    /// Whether content waits to leave.
+    fn is_sending_content(&self) -> bool {
+        self.out.sent() < self.content_until.min(self.out.queued())
+    }
+
+    /// Whether the server is to answer what came in one group with the end of
+    /// content that it has answered.
+    fn is_crossing(&self) -> bool {
+        self.pipeline.front() == Some(Expected::Crossing)
+            && self.pipeline.front_has_left(self.out.sent())
     }
 
     /// Whether the server waits for content that the application is to supply:
     /// from [`Event::BodyWanted`] to the end of the content.
     #[must_use]
     pub fn wants_content(&self) -> bool {
-        let current = self.current.as_ref();
-        self.state == State::Content && current.is_some_and(|now| now.content().is_none())
+        self.asks_for_content()
+    }
+
+    /// Whether one more transaction, if it were queued, might be sent before what
+    /// is under way is answered: for a driver that has many, and feeds them as
+    /// they are needed. Always if nothing is queued and the session is not
+    /// ending.
+    #[must_use]
+    pub fn wants_transaction(&self) -> bool {
+        let ahead = match self.config.pipelining {
+            Pipelining::AcrossTransactions => self.config.max_unanswered_messages,
+            _ => 1,
+        };
+        self.check_open().is_ok()
+            && !self.authenticating
+            && !self.write_closed
+            && self.queue.len() < ahead.min(self.config.max_queued)
     }
 
     /// How many transactions were begun: how often MAIL was sent.

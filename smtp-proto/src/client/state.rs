@@ -2,6 +2,10 @@
 //!
 //! Every step of a session is a row of [`TABLE`], and a step that has no row
 //! does not happen. The rows know nothing of octets or time.
+//!
+//! A state says what may be sent next. Across transactions the replies that come
+//! may be about an earlier one, and then lead nowhere: what has been sent goes on
+//! from where it is.
 
 use alloc::string::String;
 use core::fmt::Write;
@@ -29,7 +33,7 @@ pub(super) enum State {
     Ready,
     /// MAIL, RCPT and DATA are being sent and answered.
     Envelope,
-    /// The server waits for content.
+    /// Content is being sent: the server has asked for it, or it goes in chunks.
     Content,
     /// The content has ended, and its reply has not come.
     EndOfData,
@@ -77,19 +81,19 @@ pub(super) enum Input {
     Refused,
     /// A transaction begins.
     Mail,
-    /// 354, and somebody is to get the content.
+    /// Content may be sent: 354, and somebody is to get it, or BDAT.
     GoAhead,
     /// 354, and nobody is: a lone dot ends it.
     NobodyToSendTo,
     /// The transaction ended before its content, and the server has forgotten
     /// it.
     Over,
-    /// The transaction ended before its content, and the server has not
-    /// forgotten it.
+    /// The transaction ended before its content did, or was refused in chunks,
+    /// and the server has not forgotten it.
     Unfinished,
     /// The content has been given in full.
     EndOfContent,
-    /// The reply to the end of the content, whatever it is.
+    /// The last reply that was waited for, whatever it is.
     Answered,
     /// Another command.
     Command,
@@ -132,6 +136,12 @@ const TABLE: &[(State, Input, State)] = &[
     (State::Envelope, Input::Unfinished, State::Reset),
     (State::Content, Input::EndOfContent, State::EndOfData),
     (State::Content, Input::Refused, State::Closed),
+    // Only in chunks: there is no other way out of content.
+    (State::Content, Input::Unfinished, State::Reset),
+    (State::EndOfData, Input::Unfinished, State::Reset),
+    // In one group with the end of the content.
+    (State::EndOfData, Input::Mail, State::Envelope),
+    (State::EndOfData, Input::Quit, State::Quit),
     (State::EndOfData, Input::Answered, State::Ready),
     (State::EndOfData, Input::Refused, State::Closed),
     (State::Reset, Input::Accepted, State::Ready),
@@ -207,12 +217,7 @@ mod tests {
 
     #[test]
     fn c_132_no_transaction_within_a_transaction() {
-        for state in [
-            State::Envelope,
-            State::Content,
-            State::EndOfData,
-            State::Reset,
-        ] {
+        for state in [State::Envelope, State::Content, State::Reset] {
             assert_eq!(next(state, Input::Mail), None);
         }
     }

@@ -33,6 +33,10 @@ pub struct Timeouts {
     /// For the reply to the end of the content. Ten minutes: a time-out here
     /// leaves the message in doubt, so that a short one makes duplicates.
     pub end_of_data: Duration,
+    /// For the first reply behind that to the content, when the next transaction
+    /// was sent in the same group. Thirty seconds: a server that drops such
+    /// commands says nothing.
+    pub crossing: Duration,
     /// For the reply to anything else. Five minutes.
     pub request: Duration,
     /// For the reply to QUIT, and for the last words of a server that takes no
@@ -56,6 +60,7 @@ impl Timeouts {
             data: time,
             content: time,
             end_of_data: time,
+            crossing: time,
             request: time,
             quit: time,
         }
@@ -87,6 +92,7 @@ impl Default for Timeouts {
             data: MINUTE.saturating_mul(2),
             content: MINUTE.saturating_mul(3),
             end_of_data: MINUTE.saturating_mul(10),
+            crossing: Duration::from_secs(30),
             quit: Duration::from_secs(30),
             ..Self::all(MINUTE.saturating_mul(5))
         }

@@ -5,7 +5,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use super::{config::Config, content::ContentCheck, error::CommandError, outcome::NotSent};
+use super::{config::Config, error::CommandError, outcome::NotSent};
 use crate::types::{
     BodyType, Capabilities, Capability, ForwardPath, LocalPart, Mailbox, Parameter, ParameterError,
     Parameters, ReversePath, is_keyword,
@@ -93,8 +93,9 @@ impl Transaction {
     /// given beforehand. Without this, content that comes later may be 8-bit if
     /// the server offers `8BITMIME`, and must be 7-bit if not.
     ///
-    /// [`BodyType::BinaryMime`] needs `BDAT`, which this version does not have:
-    /// such a transaction is refused.
+    /// With [`BodyType::BinaryMime`] the content is sent as it is, in chunks, and
+    /// not looked at: neither line ends nor anything else. A server that does not
+    /// offer that cannot have it (RFC 3030 section 3).
     #[must_use]
     pub fn body(mut self, body: BodyType) -> Self {
         self.body = Some(body);
@@ -142,44 +143,49 @@ impl Transaction {
     /// Checks what can be checked without knowing the server.
     pub(super) fn check(&self, config: &Config) -> Result<(), CommandError> {
         check_mailbox(self.reverse_path.mailbox(), config)?;
-        if self.body == Some(BodyType::BinaryMime) {
-            return Err(ParameterError::Value(String::from("BODY")).into());
+        if !self.parameters.is_empty() {
+            let mut taken = Parameters::new();
+            taken.push(Parameter::size(0))?;
+            taken.push(Parameter::body(BodyType::SevenBit))?;
+            taken.push(Parameter::smtputf8())?;
+            check_parameters(taken, &self.parameters)?;
         }
-        let mut taken = Parameters::new();
-        taken.push(Parameter::size(0))?;
-        taken.push(Parameter::body(BodyType::SevenBit))?;
-        taken.push(Parameter::smtputf8())?;
-        check_parameters(taken, &self.parameters)?;
         self.recipients
             .iter()
             .try_for_each(|recipient| recipient.check(config))
     }
 
-    /// The parameters of MAIL for a server that offers `offered`; or why it
-    /// cannot have the message. `given` is what is known of content that was
-    /// given beforehand.
+    /// Whether the content is to be sent as it is, whatever it is.
+    pub(super) fn is_binary(&self) -> bool {
+        self.body == Some(BodyType::BinaryMime)
+    }
+
+    /// What MAIL says to a server that offers `offered`; or why it cannot have
+    /// the message. `given` is what is known of content that was given
+    /// beforehand.
     pub(super) fn parameters_for(
         &self,
         offered: &Capabilities,
-        given: Option<&ContentCheck>,
-    ) -> Result<Parameters, NotSent> {
-        let mut parameters = Parameters::new();
-        let mut push = |parameter| {
-            // `check` has seen to it that no keyword comes twice.
-            let _ = parameters.push(parameter);
-        };
-        if let Some(size) = given.map(ContentCheck::size).or(self.size) {
+        given: Option<&Given>,
+    ) -> Result<MailParameters, NotSent> {
+        let mut parameters = MailParameters::default();
+        if let Some(size) = given.map(|given| given.size).or(self.size) {
             match offered.max_size() {
                 Some(limit) if size > limit => return Err(NotSent::TooLarge { size, limit }),
-                _ if offered.offers("SIZE") => push(Parameter::size(size)),
+                _ if offered.offers("SIZE") => parameters.size = Some(size),
                 _ => {}
             }
         }
-        if self.is_eight_bit(offered, given) {
+        if self.is_binary() {
+            if !offered.has(&Capability::BinaryMime) || !offered.has(&Capability::Chunking) {
+                return Err(NotSent::NeedsBinaryMime);
+            }
+            parameters.body = Some(BodyType::BinaryMime);
+        } else if self.is_eight_bit(offered, given) {
             if !offered.has(&Capability::EightBitMime) {
                 return Err(NotSent::Needs8BitMime);
             }
-            push(Parameter::body(BodyType::EightBitMime));
+            parameters.body = Some(BodyType::EightBitMime);
         }
         let utf8_offered = offered.has(&Capability::SmtpUtf8);
         let ascii = !self.smtputf8
@@ -188,28 +194,46 @@ impl Transaction {
         if !ascii && !utf8_offered {
             return Err(NotSent::NeedsSmtpUtf8);
         }
-        if utf8_offered && !(ascii && self.recipients.iter().all(Recipient::is_ascii)) {
-            push(Parameter::smtputf8());
-        }
+        parameters.smtputf8 =
+            utf8_offered && !(ascii && self.recipients.iter().all(Recipient::is_ascii));
         for extension in &self.parameters {
             extension.check_offered(offered)?;
-            push(extension.parameter.clone());
         }
         Ok(parameters)
     }
 
+    /// The line of MAIL.
+    pub(super) fn mail_line(&self, parameters: MailParameters) -> MailLine<'_> {
+        MailLine {
+            transaction: self,
+            parameters,
+        }
+    }
+
     /// Whether the content is, or may be, 8-bit.
-    pub(super) fn is_eight_bit(
-        &self,
-        offered: &Capabilities,
-        given: Option<&ContentCheck>,
-    ) -> bool {
+    pub(super) fn is_eight_bit(&self, offered: &Capabilities, given: Option<&Given>) -> bool {
         match (given, self.body) {
-            (Some(given), _) => given.is_eight_bit(),
+            (Some(given), _) => given.is_eight_bit,
             (None, Some(body)) => body != BodyType::SevenBit,
             (None, None) => offered.has(&Capability::EightBitMime),
         }
     }
+}
+
+/// What MAIL says about the message, besides the parameters of the caller's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct MailParameters {
+    size: Option<u64>,
+    pub(super) body: Option<BodyType>,
+    pub(super) smtputf8: bool,
+}
+
+/// What is known of content that was given beforehand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given {
+    /// In octets, as SIZE counts them.
+    pub(super) size: u64,
+    pub(super) is_eight_bit: bool,
 }
 
 /// Content that was given beforehand. Its `Debug` form does not show it.
@@ -270,15 +294,6 @@ impl Recipient {
 
     fn is_ascii(&self) -> bool {
         self.path.is_ascii() && self.parameters.iter().all(ExtensionParameter::is_ascii)
-    }
-
-    pub(super) fn parameters(&self) -> Parameters {
-        let mut parameters = Parameters::new();
-        for extension in &self.parameters {
-            // `check` has seen to it that no keyword comes twice.
-            let _ = parameters.push(extension.parameter.clone());
-        }
-        parameters
     }
 }
 
@@ -348,6 +363,43 @@ pub enum RecipientPolicy {
     /// Send to nobody. Costs a round trip, since DATA has to wait until all
     /// recipients were accepted.
     AllOrNothing,
+}
+
+/// The line of MAIL.
+pub(super) struct MailLine<'a> {
+    transaction: &'a Transaction,
+    parameters: MailParameters,
+}
+
+impl fmt::Display for MailLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MAIL FROM:{}", self.transaction.reverse_path)?;
+        if let Some(size) = self.parameters.size {
+            write!(f, " SIZE={size}")?;
+        }
+        if let Some(body) = self.parameters.body {
+            write!(f, " BODY={body}")?;
+        }
+        if self.parameters.smtputf8 {
+            f.write_str(" SMTPUTF8")?;
+        }
+        write_parameters(f, &self.transaction.parameters)
+    }
+}
+
+/// The line of RCPT.
+pub(super) struct RcptLine<'a>(pub(super) &'a Recipient);
+
+impl fmt::Display for RcptLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RCPT TO:{}", self.0.path)?;
+        write_parameters(f, &self.0.parameters)
+    }
+}
+
+fn write_parameters(f: &mut fmt::Formatter<'_>, all: &[ExtensionParameter]) -> fmt::Result {
+    all.iter()
+        .try_for_each(|extension| write!(f, " {}", extension.parameter))
 }
 
 fn check_mailbox(mailbox: Option<&Mailbox>, config: &Config) -> Result<(), CommandError> {

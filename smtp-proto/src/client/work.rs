@@ -3,34 +3,31 @@
 use alloc::{boxed::Box, collections::VecDeque};
 use core::fmt;
 
-use bytes::Bytes;
-
 use super::{
     authentication::Authentication,
-    body::BodyEncoder,
     config::Pipelining,
-    content::{ContentCheck, ContentError},
+    content::ContentCheck,
     delivery::{Delivery, Next},
     error::{CommandError, Error, ErrorKind},
     event::{Event, RequestId, TransactionId},
     pipeline::Expected,
     session::Session,
     state::{self, Input, State},
-    transaction::Transaction,
+    transaction::{Content, Given, RcptLine, Transaction},
 };
-use crate::types::{Capability, Command, RcptLine, Reply};
+use crate::types::{Capability, Command, Reply};
 
-/// How much content may wait to be sent before no more is taken, in octets.
-pub(super) const CONTENT_WINDOW: u64 = 64 * 1024;
+/// The most records of transactions that are kept to be used again.
+const MAX_SPARES: usize = 16;
 
-/// How much of content that was given beforehand is encoded at once.
-const CONTENT_BLOCK: usize = 64 * 1024;
+/// RSET and QUIT, with their CRLF.
+const SHORT_LINE: usize = "RSET\r\n".len();
 
 /// What was requested and waits for its turn.
 #[derive(Debug)]
 pub(super) enum Job {
     Transaction(Box<Delivery>),
-    Request(RequestId, Command),
+    Request(RequestId, Box<Command>),
     Authenticate(RequestId, Box<Authentication>),
     Quit,
 }
@@ -48,7 +45,7 @@ impl Session {
         self.check_open()?;
         if self.authenticating {
             Err(CommandError::Authenticating)
-        } else if in_stages(&mut self.current, &mut self.queue).is_some() {
+        } else if in_stages(&mut self.active, &mut self.queue).is_some() {
             Err(CommandError::TransactionOpen)
         } else if self.queue.len() >= self.config.max_queued {
             Err(CommandError::QueueFull)
@@ -64,26 +61,34 @@ impl Session {
     ) -> Result<TransactionId, CommandError> {
         self.check_room()?;
         transaction.check(&self.config)?;
-        let given = transaction
-            .content
-            .as_ref()
-            .map(|content| {
-                let mut check = ContentCheck::default();
-                check.chunk(&content.0, &self.config.content)?;
-                check.finish(&self.config.content).map(|()| check)
-            })
-            .transpose()?;
+        let given = match &transaction.content {
+            Some(content) => Some(self.look_at(content, transaction.is_binary())?),
+            None => None,
+        };
         let id = TransactionId(self.id());
-        let delivery = Box::new(Delivery::new(
-            id,
-            transaction,
-            given,
-            open,
-            self.config.reply_limits.kept,
-        ));
+        let spare = self.spares.pop_back();
+        let mut delivery = spare.unwrap_or_else(|| Box::new(Delivery::idle()));
+        let text_room = self.config.reply_limits.kept;
+        delivery.begin(id, transaction, given, open, text_room);
         self.queue.push_back(Job::Transaction(delivery));
         self.pump();
         Ok(id)
+    }
+
+    fn look_at(&self, content: &Content, is_binary: bool) -> Result<Given, CommandError> {
+        if is_binary {
+            return Ok(Given {
+                size: content.0.len() as u64,
+                is_eight_bit: true,
+            });
+        }
+        let mut check = ContentCheck::default();
+        check.chunk(&content.0, &self.config.content)?;
+        check.finish(&self.config.content)?;
+        Ok(Given {
+            size: check.size(),
+            is_eight_bit: check.is_eight_bit(),
+        })
     }
 
     pub(super) fn request(&mut self, command: Command) -> Result<RequestId, CommandError> {
@@ -92,7 +97,7 @@ impl Session {
             return Err(CommandError::NotAscii);
         }
         let id = RequestId(self.id());
-        self.queue.push_back(Job::Request(id, command));
+        self.queue.push_back(Job::Request(id, Box::new(command)));
         self.pump();
         Ok(id)
     }
@@ -107,6 +112,7 @@ impl Session {
         while !self.write_closed
             && match self.state {
                 State::Ready => self.start_next(),
+                State::EndOfData => self.cross(),
                 State::Envelope => self.continue_envelope(),
                 State::Content => self.feed(),
                 _ => false,
@@ -118,8 +124,8 @@ impl Session {
         match self.queue.pop_front() {
             None => return false,
             Some(Job::Transaction(mut delivery)) => {
-                if delivery.prepare(&self.capabilities) {
-                    self.current = Some(delivery);
+                if delivery.prepare(&self.capabilities, self.config.chunking) {
+                    self.active.push_back(delivery);
                     self.advance(Input::Mail);
                 } else {
                     self.finished(delivery);
@@ -140,31 +146,84 @@ impl Session {
         true
     }
 
+    /// Sends what may be in one group with the end of the content before it.
+    fn cross(&mut self) -> bool {
+        let grouping = self.is_grouping();
+        if self.tainted || self.pipeline.room_to_cross(&self.config, grouping) < SHORT_LINE {
+            return false;
+        }
+        let across = self.config.pipelining == Pipelining::AcrossTransactions;
+        match self.queue.front_mut() {
+            Some(Job::Transaction(delivery)) if across && !delivery.open => {
+                // What cannot be sent at all waits for its turn to be told.
+                if !delivery.prepare(&self.capabilities, self.config.chunking) {
+                    return false;
+                }
+                // The server may keep what it knows of a transaction that it
+                // refused at the end: RSET, or MAIL would be a nested one.
+                self.advance(Input::Mail);
+                self.command_line(Expected::Crossing, Command::Rset);
+                if let Some(Job::Transaction(delivery)) = self.queue.pop_front() {
+                    self.active.push_back(delivery);
+                }
+                true
+            }
+            Some(Job::Quit) if self.config.quit_with_content => {
+                self.queue.pop_front();
+                self.advance(Input::Quit);
+                self.command_line(Expected::Quit, Command::Quit);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether commands may be sent before earlier ones are answered.
+    pub(super) fn is_grouping(&self) -> bool {
+        self.config.pipelining != Pipelining::Off && self.capabilities.has(&Capability::Pipelining)
+    }
+
+    /// Whether one more message may be on its way without an answer.
+    fn has_depth(&mut self) -> bool {
+        let max = self.config.max_unanswered_messages;
+        if self.unanswered_messages >= max {
+            self.is_full = true;
+        } else if self.unanswered_messages <= max / 2 {
+            self.is_full = false;
+        }
+        !self.is_full
+    }
+
     /// Sends the next command of the envelope, if it may be sent now.
     fn continue_envelope(&mut self) -> bool {
-        let grouping = self.config.pipelining == Pipelining::WithinTransaction
-            && self.capabilities.has(&Capability::Pipelining);
+        let grouping = self.is_grouping();
         let room = self.pipeline.room(&self.config, grouping);
         if room == 0 {
             return false;
         }
-        let Some(delivery) = &mut self.current else {
+        let Some(delivery) = self.active.back_mut() else {
             return false;
         };
-        let next = delivery.next(self.pipeline.is_empty());
+        let next = delivery.next(grouping);
         let (expected, line) = match next {
             Next::Wait => return false,
             Next::End { unfinished } => {
                 self.end_without_content(unfinished);
                 return true;
             }
+            Next::Chunks => {
+                let has_depth = self.has_depth();
+                if has_depth {
+                    self.start_content();
+                }
+                return has_depth;
+            }
             Next::Mail => (Expected::Mail, self.out.line(delivery.mail_line(), room)),
             Next::Rcpt(index) => {
                 let Some(recipient) = delivery.recipient(index) else {
                     return false;
                 };
-                let parameters = recipient.parameters();
-                let line = RcptLine(recipient.path(), &parameters);
+                let line = RcptLine(recipient);
                 (Expected::Rcpt(index), self.out.line(line, room))
             }
             Next::Data => (Expected::Data, self.out.line(Command::Data, room)),
@@ -205,92 +264,40 @@ impl Session {
         self.pipeline.push(expected, self.out.queued(), octets);
     }
 
+    /// QUIT ends the transaction as well as RSET does.
+    pub(super) fn quits_next(&self) -> bool {
+        matches!(self.queue.front(), Some(Job::Quit))
+    }
+
     /// The transaction has ended before its content.
     pub(super) fn end_without_content(&mut self, unfinished: bool) {
-        // QUIT ends the transaction as well as RSET does.
-        let quits_next = matches!(self.queue.front(), Some(Job::Quit));
-        if unfinished && !quits_next {
+        if unfinished && !self.quits_next() {
             self.advance(Input::Unfinished);
             self.command_line(Expected::Rset, Command::Rset);
         } else {
             self.advance(Input::Over);
         }
-        self.finish_current();
+        self.finish_oldest();
     }
 
-    pub(super) fn finish_current(&mut self) {
-        if let Some(delivery) = self.current.take() {
+    /// The transaction whose turn it is to be answered has ended.
+    pub(super) fn finish_oldest(&mut self) {
+        if let Some(delivery) = self.active.pop_front() {
             self.finished(delivery);
         }
     }
 
-    fn finished(&mut self, delivery: Box<Delivery>) {
+    pub(super) fn finished(&mut self, mut delivery: Box<Delivery>) {
         self.events.push_back(Event::Finished {
             transaction: delivery.id,
-            outcome: delivery.into_outcome(),
+            outcome: delivery.take_outcome(),
         });
-    }
-
-    /// The server waits for content.
-    pub(super) fn start_content(&mut self) {
-        self.advance(Input::GoAhead);
-        self.encoder = BodyEncoder::default();
-        self.fed = 0;
-        if let Some(delivery) = &self.current
-            && delivery.content().is_none()
-            && !self.write_closed
-        {
-            let transaction = delivery.id;
-            self.events.push_back(Event::BodyWanted { transaction });
+        // Used again, so that a session that goes on needs no memory for each
+        // message.
+        if self.spares.len() < MAX_SPARES {
+            delivery.rest();
+            self.spares.push_back(delivery);
         }
-    }
-
-    /// Encodes the next block of content that was given beforehand.
-    fn feed(&mut self) -> bool {
-        let Some(content) = self.current.as_deref().and_then(Delivery::content) else {
-            return false;
-        };
-        if self.out.pending() >= CONTENT_WINDOW {
-            return false;
-        }
-        if self.fed >= content.len() {
-            self.end_content();
-            return true;
-        }
-        let block = content.slice(self.fed..content.len().min(self.fed + CONTENT_BLOCK));
-        self.fed += block.len();
-        self.encode(&block);
-        true
-    }
-
-    pub(super) fn body_chunk(&mut self, chunk: &Bytes) -> Result<(), ContentError> {
-        let eight_bit = self.current.as_deref().is_some_and(Delivery::is_eight_bit);
-        self.encoder.check(chunk, &self.config.content, eight_bit)?;
-        self.fed += chunk.len();
-        self.encode(chunk);
-        Ok(())
-    }
-
-    pub(super) fn body_end(&mut self) -> Result<(), ContentError> {
-        self.encoder.check_end(&self.config.content)?;
-        self.end_content();
-        Ok(())
-    }
-
-    fn encode(&mut self, chunk: &Bytes) {
-        if self.out.pending() == 0 {
-            self.start_wait();
-        }
-        self.encoder.encode(chunk, &mut self.out);
-    }
-
-    fn end_content(&mut self) {
-        self.advance(Input::EndOfContent);
-        let before = self.out.queued();
-        self.encoder.finish(&mut self.out);
-        let octets = usize::try_from(self.out.queued() - before).unwrap_or_default();
-        self.transcript.content(self.fed as u64);
-        self.expect(Expected::EndOfData, octets);
     }
 
     pub(super) fn start_wait(&mut self) {
@@ -316,23 +323,23 @@ impl Session {
         // The server can still be told, unless it would take it for content, or
         // for the rest of a command.
         let says_farewell = kind.leaves_time_to_quit()
-            && !matches!(self.state, State::Content | State::EndOfData)
+            && !matches!(self.state, State::Content | State::EndOfData | State::Quit)
             && !self.is_in_handshake()
             && !self.write_closed
             && self.out.pending() == 0;
-        let in_doubt = self.pipeline.front() == Some(Expected::EndOfData)
-            && self.pipeline.front_has_left(self.out.sent());
+        let sent = self.out.sent();
         let error = Error::new(kind, phase, reply, self.tls.is_some());
         let queued = self.queue.drain(..).filter_map(|job| match job {
             Job::Transaction(delivery) => Some(delivery),
             _ => None,
         });
-        let lost: VecDeque<Box<Delivery>> = self.current.take().into_iter().chain(queued).collect();
+        let lost: VecDeque<Box<Delivery>> = self.active.drain(..).chain(queued).collect();
         for mut delivery in lost {
-            let begun = delivery.has_begun();
-            delivery.lose(&error, begun && in_doubt);
+            let in_doubt = delivery.has_left(sent);
+            delivery.lose(&error, in_doubt);
             self.finished(delivery);
         }
+        self.unanswered_messages = 0;
         let input = match error.kind() {
             ErrorKind::Refused => Input::Refused,
             _ => Input::Lost,
@@ -351,14 +358,14 @@ impl Session {
 
 /// The transaction in stages: the one to which more recipients may come.
 pub(super) fn in_stages<'a>(
-    current: &'a mut Option<Box<Delivery>>,
+    active: &'a mut VecDeque<Box<Delivery>>,
     queue: &'a mut VecDeque<Job>,
 ) -> Option<&'a mut Delivery> {
     let queued = queue.iter_mut().filter_map(|job| match job {
         Job::Transaction(delivery) => Some(delivery),
         _ => None,
     });
-    let mut all = current.iter_mut().chain(queued);
+    let mut all = active.iter_mut().chain(queued);
     all.find(|delivery| delivery.open)
         .map(|delivery| &mut **delivery)
 }

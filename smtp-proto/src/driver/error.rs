@@ -1,6 +1,6 @@
 //! What can go wrong with a connection.
 
-use std::{error, fmt, io};
+use std::{boxed::Box, error, fmt, io};
 
 use super::ConnectError;
 use crate::{
@@ -48,7 +48,7 @@ pub enum Error {
     NotAuthenticated(AuthenticationError),
     /// The server cannot have the message, so that nothing was sent. The outcome
     /// tells why.
-    NotSent(Outcome),
+    NotSent(Box<Outcome>),
     /// A transaction without content was given to a method that does not ask
     /// for it. The connection can be used as before.
     NoContent,
@@ -66,7 +66,7 @@ pub enum Error {
         error: io::Error,
         /// What became of the message. If the server takes the recipients in
         /// more than one transaction, some may have got it in an earlier one.
-        outcome: Outcome,
+        outcome: Box<Outcome>,
     },
 }
 

@@ -5,6 +5,8 @@
 //! there are the errors that the adapters of this workspace return, too.
 
 #[cfg(feature = "std")]
+mod batch;
+#[cfg(feature = "std")]
 mod connect;
 #[cfg(feature = "std")]
 mod error;
@@ -12,6 +14,8 @@ mod error;
 mod io;
 mod stock;
 
+#[cfg(feature = "std")]
+pub use batch::Batch;
 #[cfg(feature = "std")]
 pub use connect::{Addresses, ConnectError};
 #[cfg(feature = "std")]

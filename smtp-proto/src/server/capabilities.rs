@@ -29,6 +29,8 @@ impl Dialogue {
             ),
             (config.offers_eight_bit(), Capability::EightBitMime),
             (config.smtputf8, Capability::SmtpUtf8),
+            (config.chunking, Capability::Chunking),
+            (config.offers_binary(), Capability::BinaryMime),
             (true, Capability::EnhancedStatusCodes),
             (self.starttls_refusal().is_none(), Capability::StartTls),
             (legacy && !mechanisms.is_empty(), old_form),
@@ -74,11 +76,12 @@ mod tests {
     fn s_030_s_040_what_is_listed() {
         assert_eq!(
             listed(config()),
-            "mx.example.net\nPIPELINING\nSIZE 26214400\n8BITMIME\nENHANCEDSTATUSCODES\nHELP"
+            "mx.example.net\nPIPELINING\nSIZE 26214400\n8BITMIME\nCHUNKING\nENHANCEDSTATUSCODES\nHELP"
         );
         let least = config()
             .pipelining(false)
             .eight_bit_mime(false)
+            .chunking(false)
             .max_message_size(None);
         assert_eq!(
             listed(least),
@@ -90,6 +93,19 @@ mod tests {
     fn s_038_smtputf8_brings_8bitmime() {
         let text = listed(config().eight_bit_mime(false).smtputf8(true));
         assert!(text.contains("\n8BITMIME\nSMTPUTF8\n"), "{text}");
+    }
+
+    #[test]
+    fn s_039_binarymime_takes_chunking_and_brings_8bitmime() {
+        let binary = || config().eight_bit_mime(false).binary_mime(true);
+        let text = listed(binary());
+        assert!(
+            text.contains("\n8BITMIME\nCHUNKING\nBINARYMIME\n"),
+            "{text}"
+        );
+        let text = listed(binary().chunking(false));
+        assert!(!text.contains("CHUNKING"), "{text}");
+        assert!(!text.contains("MIME"), "{text}");
     }
 
     #[test]

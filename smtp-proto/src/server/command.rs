@@ -5,6 +5,7 @@ use alloc::format;
 use memchr::memmem;
 
 use super::{
+    chunk::is_bdat,
     dialogue::Dialogue,
     envelope::{Envelope, Recipient},
     event::Discarded,
@@ -23,9 +24,9 @@ use crate::{
 
 /// Commands that RFCs define, and this server does not implement: 502, where an
 /// unknown one gets 500 (RFC 5321 section 4.2.4).
-const NOT_IMPLEMENTED: [&str; 13] = [
-    "ATRN", "BDAT", "BURL", "ETRN", "LHLO", "SAML", "SEND", "SOML", "TURN", "XCLIENT", "XFORWARD",
-    "VERB", "ONEX",
+const NOT_IMPLEMENTED: [&str; 12] = [
+    "ATRN", "BURL", "ETRN", "LHLO", "SAML", "SEND", "SOML", "TURN", "XCLIENT", "XFORWARD", "VERB",
+    "ONEX",
 ];
 
 /// The methods of HTTP (RFC 9110 section 9). A browser can be made to send
@@ -44,7 +45,7 @@ impl Dialogue {
     pub(super) fn command(&mut self, line: &[u8]) -> Option<Asked> {
         let is_auth = is_auth(line);
         if !is_auth && line.len() + CRLF.len() > self.config.max_command_line {
-            self.overlong_line();
+            self.overlong_line(is_bdat(line));
             return None;
         }
         self.count_command();
@@ -69,8 +70,20 @@ impl Dialogue {
         };
         decided.unwrap_or_else(|reply| {
             self.fail(reply);
+            // A well-formed BDAT never comes to this.
+            if is_bdat(line) {
+                self.lose_track();
+            }
             None
         })
+    }
+
+    /// A chunk follows, and nobody knows how long it is: whatever came next would
+    /// be taken for commands.
+    fn lose_track(&mut self) {
+        if self.state() != State::Closing {
+            self.abort(reply::UNKNOWN_CHUNK, Discarded::TooManyErrors);
+        }
     }
 
     /// Shows a command to the transcript; but behind an AUTH, until there is a
@@ -85,20 +98,26 @@ impl Dialogue {
         }
     }
 
-    /// A line was longer than a command may be.
-    pub(super) fn overlong_line(&mut self) {
+    /// A line was longer than a command may be, and perhaps a BDAT command.
+    pub(super) fn overlong_line(&mut self, bdat: bool) {
         self.count_command();
         self.fail(reply::LINE_TOO_LONG);
+        if bdat {
+            self.lose_track();
+        }
     }
 
     /// An `Err` is the reply to a command that should not have been sent.
     fn decide(&mut self, command: Command) -> Result<Option<Asked>, Fixed> {
+        if let Command::Bdat { octets, last } = command {
+            return Ok(self.bdat(octets, last));
+        }
         let trigger = trigger(&command);
         if self.state() != State::Refused {
             self.check_security(&command)?;
         }
         if self.state().after(trigger).is_none() {
-            return Err(out_of_sequence(self.state(), trigger));
+            return self.refuse_out_of_sequence(trigger);
         }
         match command {
             Command::Ehlo(name) => Ok(Some(Asked::Hello {
@@ -117,8 +136,13 @@ impl Dialogue {
                 forward_path,
                 parameters,
             } => self.rcpt(forward_path, parameters),
+            Command::Data if self.envelope().body() == Some(BodyType::BinaryMime) => {
+                self.move_on(Trigger::Failure, Discarded::Reset);
+                Err(reply::NEEDS_BDAT)
+            }
             Command::Data => Ok(Some(Asked::Data)),
-            Command::Bdat { .. } => Err(reply::NOT_IMPLEMENTED),
+            // Dealt with above.
+            Command::Bdat { .. } => Ok(None),
             Command::Rset => {
                 self.reply(&reply::RESET.reply());
                 self.move_on(trigger, Discarded::Reset);
@@ -138,8 +162,9 @@ impl Dialogue {
             Command::Help(_) => {
                 let also = |verb, offered: bool| if offered { verb } else { "" };
                 let text = format!(
-                    "{}{}{}{}\nsee RFC 5321",
+                    "{}{}{}{}{}\nsee RFC 5321",
                     reply::HELP.text(),
+                    also(" BDAT", self.config.chunking),
                     also(" EXPN", self.config.ask_expand),
                     also(" STARTTLS", self.config.offers_starttls()),
                     also(" AUTH", self.config.authentication.is_some()),
@@ -175,9 +200,32 @@ impl Dialogue {
             | Command::Rset
             | Command::Quit => Ok(()),
             Command::StartTls => self.starttls_refusal().map_or(Ok(()), Err),
-            _ if self.must_be_secured() => Err(reply::NEEDS_STARTTLS),
-            _ if self.must_authenticate() => Err(reply::NEEDS_AUTHENTICATION),
-            _ => Ok(()),
+            _ => self.demands_security().map_or(Ok(()), Err),
+        }
+    }
+
+    /// What has to come before most commands.
+    pub(super) fn demands_security(&self) -> Option<Fixed> {
+        if self.must_be_secured() {
+            return Some(reply::NEEDS_STARTTLS);
+        }
+        self.must_authenticate()
+            .then_some(reply::NEEDS_AUTHENTICATION)
+    }
+
+    fn refuse_out_of_sequence(&mut self, trigger: Trigger) -> Result<Option<Asked>, Fixed> {
+        let reply = out_of_sequence(self.state(), trigger);
+        if trigger == Trigger::Data {
+            // Only where there are chunks already: they cannot be mixed.
+            if self.state() == State::Chunks {
+                self.move_on(Trigger::Failure, Discarded::Reset);
+            }
+        }
+        match trigger {
+            Trigger::Mail | Trigger::Rcpt | Trigger::Data if self.follows_refusal() => {
+                self.done(reply)
+            }
+            _ => Err(reply),
         }
     }
 
@@ -236,7 +284,11 @@ impl Dialogue {
         parameters.size().map_err(|_| reply::BAD_PARAMETER)?;
         let body = parameters.body().map_err(|_| reply::BAD_PARAMETER)?;
         let flag = parameters.get("SMTPUTF8");
-        if body == Some(BodyType::BinaryMime) || flag.is_some_and(|flag| flag.value().is_some()) {
+        let binary = body == Some(BodyType::BinaryMime);
+        if binary && !self.config.offers_binary() {
+            return Err(reply::BAD_PARAMETER);
+        }
+        if flag.is_some_and(|flag| flag.value().is_some()) {
             return Err(reply::BAD_PARAMETER);
         }
         if let Some(submitter) = parameters.get("AUTH") {
@@ -294,12 +346,16 @@ fn trigger(command: &Command) -> Trigger {
 }
 
 /// 503, with what should have come instead.
-fn out_of_sequence(state: State, trigger: Trigger) -> Fixed {
+pub(super) fn out_of_sequence(state: State, trigger: Trigger) -> Fixed {
     match (state, trigger) {
         (State::Refused, _) => reply::NO_SERVICE,
         (State::Greeted, _) => reply::NO_HELLO,
-        (State::Mail | State::Recipients, Trigger::Mail | Trigger::StartTls) => reply::NESTED_MAIL,
-        (State::Mail, Trigger::Data) => reply::NO_RECIPIENTS,
+        (State::Failed, _) => reply::NEEDS_RESET,
+        (State::Mail | State::Recipients | State::Chunks, Trigger::Mail | Trigger::StartTls) => {
+            reply::NESTED_MAIL
+        }
+        (State::Mail, Trigger::Data | Trigger::Bdat) => reply::NO_RECIPIENTS,
+        (State::Chunks, Trigger::Data) => reply::NEEDS_BDAT,
         (State::Ready, _) => reply::NO_MAIL,
         _ => reply::OUT_OF_SEQUENCE,
     }

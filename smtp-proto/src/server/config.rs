@@ -34,6 +34,8 @@ pub struct Config {
     pub(super) pipelining: bool,
     pub(super) eight_bit: bool,
     pub(super) smtputf8: bool,
+    pub(super) chunking: bool,
+    pub(super) binary_mime: bool,
     pub(super) ask_verify: bool,
     pub(super) ask_expand: bool,
     pub(super) lenient_paths: bool,
@@ -81,6 +83,8 @@ impl Config {
             pipelining: true,
             eight_bit: true,
             smtputf8: false,
+            chunking: true,
+            binary_mime: false,
             ask_verify: false,
             ask_expand: false,
             lenient_paths: false,
@@ -97,7 +101,7 @@ impl Config {
     }
 
     /// The most octets that a message may have, without the dots that
-    /// transparency adds; `None` for no limit. Fewer than 64 KiB break RFC 5321
+    /// transparency adds, and in all its chunks together; `None` for no limit. Fewer than 64 KiB break RFC 5321
     /// section 4.5.3.1.7.
     #[must_use]
     pub fn max_message_size(mut self, octets: Option<u64>) -> Self {
@@ -123,7 +127,8 @@ impl Config {
     }
 
     /// How many commands of a session may be unknown, malformed or out of
-    /// sequence. The next one is answered by 421.
+    /// sequence. The next one is answered by 421. Those that are out of sequence
+    /// only because one that was sent with them was refused do not count.
     #[must_use]
     pub fn max_errors(mut self, errors: usize) -> Self {
         self.max_errors = errors;
@@ -183,7 +188,8 @@ impl Config {
     }
 
     /// Whether to offer `8BITMIME` (RFC 6152). On by default, and part of
-    /// `SMTPUTF8`. Content is passed on with all its bits either way.
+    /// `SMTPUTF8` and `BINARYMIME`. Content is passed on with all its bits either
+    /// way.
     #[must_use]
     pub fn eight_bit_mime(mut self, offer: bool) -> Self {
         self.eight_bit = offer;
@@ -195,6 +201,28 @@ impl Config {
     #[must_use]
     pub fn smtputf8(mut self, offer: bool) -> Self {
         self.smtputf8 = offer;
+        self
+    }
+
+    /// Whether to offer `CHUNKING` (RFC 3030): content that comes in chunks whose
+    /// length is told before (BDAT), so that nobody has to look for its end. On
+    /// by default. The application is asked and told the same either way; but
+    /// the content may end in the middle of a line.
+    #[must_use]
+    pub fn chunking(mut self, offer: bool) -> Self {
+        self.chunking = offer;
+        self
+    }
+
+    /// Whether to offer `BINARYMIME` (RFC 3030), which takes `CHUNKING`. Off by
+    /// default: whoever accepts such a message ([`BodyType::BinaryMime`]) gets
+    /// content of any octets, lone CRs and LFs among them, and has to be able to
+    /// store it and to pass it on.
+    ///
+    /// [`BodyType::BinaryMime`]: crate::types::BodyType::BinaryMime
+    #[must_use]
+    pub fn binary_mime(mut self, offer: bool) -> Self {
+        self.binary_mime = offer;
         self
     }
 
@@ -250,11 +278,16 @@ impl Config {
     }
 
     pub(super) fn offers_eight_bit(&self) -> bool {
-        self.eight_bit || self.smtputf8
+        self.eight_bit || self.smtputf8 || self.offers_binary()
+    }
+
+    pub(super) const fn offers_binary(&self) -> bool {
+        self.chunking && self.binary_mime
     }
 }
 
-/// What to do about a CR or LF in the content that is not part of a CRLF.
+/// What to do about a CR or LF in the content that is not part of a CRLF, however
+/// it comes, unless it was announced as binary.
 ///
 /// RFC 5321 section 2.3.8 forbids them. Servers that take one for a line end
 /// see other ends of the content than those that do not, which lets a client

@@ -3,6 +3,7 @@
 use super::{
     config::{Config, LoneLineEndings},
     event::Discarded,
+    line_ends::{Found, LineEnds},
     reply::{self, Rejection},
 };
 use crate::{
@@ -10,9 +11,9 @@ use crate::{
     wire::{Unstuffed, Unstuffer},
 };
 
-/// How much more than the largest message is read, in octets, of content that
-/// was found at fault. Clients do not listen before the end; but there has to
-/// be an end.
+/// How much more than twice the largest message is read, in octets, of content
+/// that was found at fault. Clients do not listen before the end; but there has
+/// to be an end.
 const MAX_EXCESS: u64 = 1024 * 1024;
 
 /// What comes next.
@@ -61,7 +62,10 @@ impl Fault {
 #[derive(Debug)]
 pub(super) struct Content {
     unstuffer: Unstuffer,
+    line_ends: LineEnds,
     lone_line_endings: LoneLineEndings,
+    /// Any octets may come, in chunks.
+    binary: bool,
     max_octets: Option<u64>,
     max_excess: u64,
     /// Octets of content so far.
@@ -78,13 +82,28 @@ impl Content {
             .unwrap_or(Config::DEFAULT_MAX_MESSAGE_SIZE);
         Self {
             unstuffer: Unstuffer::new(),
+            line_ends: LineEnds::default(),
+            binary: false,
             lone_line_endings: config.lone_line_endings,
             max_octets: config.max_message_size,
-            max_excess: largest.saturating_add(MAX_EXCESS),
+            max_excess: largest.saturating_mul(2).saturating_add(MAX_EXCESS),
             octets: 0,
             excess: 0,
             fault: None,
         }
+    }
+
+    /// Content that comes in chunks.
+    pub(super) fn of_chunks(config: &Config, binary: bool) -> Self {
+        Self {
+            binary,
+            ..Self::new(config)
+        }
+    }
+
+    /// How many octets are read of what is at fault.
+    pub(super) const fn max_excess(&self) -> u64 {
+        self.max_excess
     }
 
     /// How many octets of content there were.
@@ -123,6 +142,35 @@ impl Content {
                 None => {}
             }
         }
+    }
+
+    /// As [`next`](Self::next), for `octets` of a chunk: all is content, and the
+    /// end is not among it.
+    pub(super) fn next_of_chunk(&mut self, octets: &[u8]) -> (usize, Option<Piece>) {
+        if octets.is_empty() {
+            return (0, None);
+        }
+        let found = if self.binary || self.fault.is_some() {
+            Found::Content(octets.len())
+        } else {
+            self.line_ends.next(octets)
+        };
+        match found {
+            Found::Content(length) => match self.count(length) {
+                None => (0, Some(Piece::Received(length))),
+                Some(piece) => (length, piece),
+            },
+            Found::LoneCr => (0, self.lone(b"\n")),
+            Found::LoneLf => (0, self.lone(b"\r")),
+        }
+    }
+
+    /// What there is to tell at the end of the last chunk.
+    pub(super) fn last(&mut self) -> Option<Piece> {
+        self.line_ends
+            .ends_with_cr()
+            .then(|| self.lone(b"\n"))
+            .flatten()
     }
 
     fn content(&mut self, slice: &[u8], read: usize) -> Option<Piece> {

@@ -5,6 +5,7 @@ use alloc::format;
 use core::fmt;
 
 use super::{
+    chunk::Chunk,
     config::Config,
     content::Content,
     envelope::{Envelope, Recipient},
@@ -29,6 +30,8 @@ pub(super) struct Dialogue {
     pub(super) output: SendBuffer,
     pub(super) transcript: Transcript,
     pub(super) content: Content,
+    pub(super) chunk: Option<Chunk>,
+    pub(super) thrown_away: u64,
     greeting: Reply,
     pub(super) greeted: bool,
     /// The greeting is a refusal.
@@ -52,6 +55,8 @@ pub(super) struct Dialogue {
     /// How many commands were read.
     commands: u64,
     errors: usize,
+    /// Part of the transaction was refused.
+    behind_refusal: bool,
     /// What came last was AUTH, or no command: it may be meant for an exchange
     /// that there is not.
     pub(super) behind_auth: bool,
@@ -78,6 +83,8 @@ impl Dialogue {
         };
         let mut dialogue = Self {
             content: Content::new(&config),
+            chunk: None,
+            thrown_away: 0,
             config,
             output: SendBuffer::default(),
             transcript: Transcript::default(),
@@ -97,6 +104,7 @@ impl Dialogue {
             answered: false,
             commands: 0,
             errors: 0,
+            behind_refusal: false,
             behind_auth: false,
             refused_recipients: 0,
         };
@@ -181,8 +189,15 @@ impl Dialogue {
     }
 
     pub(super) fn reply(&mut self, reply: &Reply) {
+        self.behind_refusal |= is_refusal(reply.code().get());
         self.transcript.reply(reply);
         self.output.write(|out| wire::encode_reply(reply, out));
+    }
+
+    /// Whether a command that is out of sequence may be so because another was
+    /// refused, which the client could not know when it sent both.
+    pub(super) fn follows_refusal(&self) -> bool {
+        self.behind_refusal || self.state == State::Failed
     }
 
     /// The reply to a command that the client should not have sent.
@@ -211,8 +226,14 @@ impl Dialogue {
         if state != State::Authenticating {
             self.progress = None;
         }
+        if matches!(trigger, Trigger::Hello | Trigger::Mail | Trigger::Rset) {
+            self.behind_refusal = false;
+        }
+        if state == State::Ready {
+            self.thrown_away = 0;
+        }
         match state {
-            State::Mail | State::Recipients | State::Content => {}
+            State::Mail | State::Recipients | State::Content | State::Chunks | State::Failed => {}
             _ if trigger == Trigger::EndOfData => self.is_open = false,
             _ => self.discard(why),
         }
@@ -305,6 +326,12 @@ impl Dialogue {
         self.answered = true;
         self.reply(reply);
     }
+}
+
+/// Whether a client that pipelines may go on for a while as if it had got another
+/// answer; what it gets when it does is 503.
+const fn is_refusal(code: u16) -> bool {
+    code >= 400 && !matches!(code, 500 | 502 | 503)
 }
 
 impl fmt::Debug for Dialogue {

@@ -21,10 +21,10 @@ pub enum Event<'a> {
     Mail(Mail<'a>),
     /// The client names a recipient (RCPT).
     Rcpt(Rcpt<'a>),
-    /// The client wants to send the content (DATA).
+    /// The client wants to send the content (DATA), or has begun to (BDAT).
     Data(Data<'a>),
     /// A slice of the content, the dots that transparency adds taken off. It
-    /// ends anywhere, and is never empty.
+    /// ends anywhere, and is never empty. Chunks are told apart by nothing.
     Content(&'a [u8]),
     /// The content is complete. To accept it is to take over responsibility
     /// (RFC 5321 section 6.1).

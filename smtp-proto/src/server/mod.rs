@@ -69,6 +69,7 @@
 mod authenticate;
 mod authentication;
 mod capabilities;
+mod chunk;
 mod clock;
 mod command;
 mod config;
@@ -79,7 +80,9 @@ mod error;
 mod event;
 mod exchange;
 mod input;
+mod line_ends;
 mod question;
+mod reading;
 mod received;
 mod reply;
 mod session;

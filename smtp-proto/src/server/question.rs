@@ -201,7 +201,8 @@ impl<'a> Rcpt<'a> {
     }
 }
 
-/// The client wants to send the content. There is at least one recipient.
+/// The client wants to send the content, or has begun to send it in chunks. There
+/// is at least one recipient.
 #[derive(Debug)]
 #[must_use = "the session waits for an answer"]
 pub struct Data<'a> {
@@ -227,14 +228,32 @@ impl Data<'_> {
         self.dialogue.authenticated()
     }
 
-    /// 354: the content comes as [`Event::Content`](super::Event::Content).
-    pub fn accept(self) {
-        self.dialogue.await_content();
+    /// Whether the content comes in chunks (BDAT, RFC 3030), which may end in the
+    /// middle of a line.
+    #[must_use]
+    pub fn is_chunked(&self) -> bool {
+        self.dialogue.has_chunk()
     }
 
-    /// 4yz or 5yz: the client does not send it. The transaction stays open.
+    /// The content comes as [`Event::Content`](super::Event::Content); 354 to
+    /// DATA.
+    pub fn accept(self) {
+        if self.dialogue.has_chunk() {
+            self.dialogue.accept_chunk();
+        } else {
+            self.dialogue.await_content();
+        }
+    }
+
+    /// 4yz or 5yz. To DATA: the client does not send the content, and the
+    /// transaction stays open. To BDAT: the chunk is read and thrown away before
+    /// the client hears it, and it can only give the transaction up.
     pub fn reject(self, rejection: &Rejection) {
-        self.dialogue.refuse(rejection);
+        if self.dialogue.has_chunk() {
+            self.dialogue.refuse_chunk(rejection);
+        } else {
+            self.dialogue.refuse(rejection);
+        }
     }
 
     /// One or the other.

@@ -33,6 +33,7 @@ pub(super) const NOOP: Fixed = fixed(250, 0, 0, "ok");
 pub(super) const MAIL_ACCEPTED: Fixed = fixed(250, 1, 0, "sender ok");
 pub(super) const RCPT_ACCEPTED: Fixed = fixed(250, 1, 5, "recipient ok");
 pub(super) const FORWARDED: Fixed = fixed(251, 1, 5, "not local, will forward");
+pub(super) const CHUNK_ACCEPTED: Fixed = fixed(250, 0, 0, "chunk received");
 pub(super) const MESSAGE_ACCEPTED: Fixed = fixed(250, 0, 0, "message accepted");
 pub(super) const VERIFIED: Fixed = fixed(250, 1, 5, "");
 pub(super) const EXPANDED: Fixed = fixed(250, 1, 5, "");
@@ -62,6 +63,7 @@ pub(super) const TIMEOUT: Fixed = fixed(421, 4, 2, "waited too long");
 pub(super) const SHUTDOWN: Fixed = fixed(421, 3, 2, "shutting down");
 pub(super) const TOO_MANY_ATTEMPTS: Fixed = fixed(421, 7, 0, "too many attempts to authenticate");
 pub(super) const TOO_MANY_ERRORS: Fixed = fixed(421, 7, 0, "too many errors");
+pub(super) const UNKNOWN_CHUNK: Fixed = fixed(421, 5, 4, "cannot tell where the chunk ends");
 pub(super) const NOT_TLS: Fixed = fixed(421, 7, 0, "this port speaks SMTP, not TLS");
 pub(super) const NOT_HTTP: Fixed = fixed(421, 7, 0, "this port speaks SMTP, not HTTP");
 
@@ -86,6 +88,8 @@ pub(super) const NO_HELLO: Fixed = fixed(503, 5, 1, "say EHLO first");
 pub(super) const NO_MAIL: Fixed = fixed(503, 5, 1, "MAIL first");
 pub(super) const NESTED_MAIL: Fixed = fixed(503, 5, 1, "a transaction is open");
 pub(super) const NO_RECIPIENTS: Fixed = fixed(503, 5, 1, "no valid recipients");
+pub(super) const NEEDS_BDAT: Fixed = fixed(503, 5, 1, "BDAT, not DATA");
+pub(super) const NEEDS_RESET: Fixed = fixed(503, 5, 1, "RSET first");
 pub(super) const NO_SERVICE: Fixed = fixed(503, 5, 1, "no service here");
 pub(super) const TLS_ACTIVE: Fixed = fixed(503, 5, 1, "TLS is active");
 pub(super) const AUTHENTICATED: Fixed = fixed(503, 5, 1, "already authenticated");
@@ -329,12 +333,13 @@ impl fmt::Display for Rejection {
 mod tests {
     use super::*;
 
-    const ALL: [Fixed; 55] = [
+    const ALL: [Fixed; 59] = [
         RESET,
         NOOP,
         MAIL_ACCEPTED,
         RCPT_ACCEPTED,
         FORWARDED,
+        CHUNK_ACCEPTED,
         MESSAGE_ACCEPTED,
         VERIFIED,
         EXPANDED,
@@ -350,6 +355,7 @@ mod tests {
         SHUTDOWN,
         TOO_MANY_ATTEMPTS,
         TOO_MANY_ERRORS,
+        UNKNOWN_CHUNK,
         NOT_TLS,
         NOT_HTTP,
         TOO_MANY_RECIPIENTS,
@@ -371,6 +377,8 @@ mod tests {
         NO_MAIL,
         NESTED_MAIL,
         NO_RECIPIENTS,
+        NEEDS_BDAT,
+        NEEDS_RESET,
         NO_SERVICE,
         TLS_ACTIVE,
         AUTHENTICATED,

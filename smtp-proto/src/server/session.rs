@@ -5,25 +5,21 @@ use alloc::boxed::Box;
 use super::{
     authenticate::Authenticate,
     clock::{Clock, Wait},
-    command::TLS_HANDSHAKE,
     config::Config,
-    content::Piece,
     dialogue::Dialogue,
     envelope::Envelope,
     error::Error,
     event::{Discarded, Event},
-    exchange::{self, Identity},
+    exchange::Identity,
     input::Input,
     question::{Asked, Data, Expand, Hello, Mail, Message, Rcpt, Verify},
+    reading::Next,
     received::{Date, Received},
     reply::{self, Rejection},
     state::{State, Trigger},
 };
 use crate::{
-    Entry, Instant, TlsInfo, Transmit,
-    sasl::Nonces,
-    types::HelloName,
-    wire::{CommandFramer, Framed},
+    Entry, Instant, TlsInfo, Transmit, sasl::Nonces, types::HelloName, wire::CommandFramer,
 };
 
 /// One SMTP session, seen from the server. Does no I/O and reads no clock.
@@ -44,23 +40,15 @@ use crate::{
 /// out, and by the limits of the [`Config`] for the rest.
 #[derive(Debug)]
 pub struct Session {
-    dialogue: Dialogue,
-    framer: CommandFramer,
-    input: Input,
-    asked: Option<Asked>,
-    clock: Clock,
-    shutdown: bool,
+    pub(super) dialogue: Dialogue,
+    pub(super) framer: CommandFramer,
+    /// The line that is too long and being dropped: whether it is a BDAT.
+    pub(super) overlong_bdat: Option<bool>,
+    pub(super) input: Input,
+    pub(super) asked: Option<Asked>,
+    pub(super) clock: Clock,
+    pub(super) shutdown: bool,
     error: Option<Error>,
-}
-
-/// What [`Session::next`] found: an event, without what it borrows.
-enum Next {
-    Asked,
-    Received(usize),
-    Made(&'static [u8]),
-    StartTls,
-    Discarded(Discarded),
-    Closed,
 }
 
 impl Session {
@@ -92,6 +80,7 @@ impl Session {
             framer: CommandFramer::new(dialogue.config.max_line()),
             clock: Clock::new(dialogue.config.timeouts, now),
             dialogue,
+            overlong_bdat: None,
             input: Input::default(),
             asked: None,
             shutdown: false,
@@ -115,8 +104,8 @@ impl Session {
     }
 
     /// Asks the session to end: the next thing that the client hears, once the
-    /// command at hand is answered and content that has begun to come in has
-    /// had its reply, is 421.
+    /// command at hand is answered and content (or a chunk of it) that has begun
+    /// to come in has had its reply, is 421.
     pub fn shutdown(&mut self, now: Instant) {
         self.shutdown = true;
         self.clock.tell(now, self.waits_for());
@@ -136,11 +125,13 @@ impl Session {
     }
 
     /// Refuses the message whose content is coming in: no more
-    /// [`Event::Content`] comes of it, and its end is answered with `rejection`
-    /// instead of being asked about. Nothing is told of what becomes of it, as
-    /// after any refusal. Does nothing if no content is coming in.
+    /// [`Event::Content`] comes of it, and its end, or that of the chunk, is
+    /// answered with `rejection` instead of being asked about. Nothing is told of
+    /// what becomes of it, as after any refusal. Does nothing if no content is
+    /// coming in.
     pub fn refuse_content(&mut self, rejection: Rejection) {
-        if self.state() == State::Content && self.asked.is_none() {
+        let comes_in = matches!(self.state(), State::Content | State::Chunks);
+        if comes_in && self.asked.is_none() {
             self.dialogue.content.refuse(rejection);
             self.dialogue.forget();
         }
@@ -174,6 +165,7 @@ impl Session {
     /// The transport took the first `n` octets of the output.
     pub fn handle_transmitted(&mut self, n: usize, now: Instant) {
         self.dialogue.output.advance(n);
+        self.dialogue.output.rest();
         self.clock.tell(now, self.waits_for());
     }
 
@@ -296,6 +288,7 @@ impl Session {
     pub fn is_idle(&self) -> bool {
         !self.dialogue.has_transaction()
             && !matches!(self.state(), State::Content | State::Authenticating)
+            && !self.dialogue.has_chunk()
             && !self.dialogue.is_securing()
             && !self.is_asking()
             && self.input.unread().is_empty()
@@ -348,55 +341,6 @@ impl Session {
 }
 
 impl Session {
-    /// Reads on until there is an event, without borrowing anything for it.
-    fn next(&mut self) -> Option<Next> {
-        self.input.release();
-        if self.dialogue.take_answered() {
-            self.asked = None;
-            self.clock.mark_stale();
-        }
-        loop {
-            if let Some(why) = self.dialogue.take_discarded() {
-                return Some(Next::Discarded(why));
-            }
-            if self.asked.is_some() {
-                return Some(Next::Asked);
-            }
-            let found = match self.state() {
-                State::Closed => return None,
-                State::Closing => return self.close(),
-                State::Securing => return self.start_tls(),
-                State::Handshake => return None,
-                State::Content => self.read_content()?,
-                _ => {
-                    self.read_command()?;
-                    None
-                }
-            };
-            if found.is_some() {
-                return found;
-            }
-        }
-    }
-
-    fn close(&mut self) -> Option<Next> {
-        self.input.clear();
-        if self.dialogue.output.pending() > 0 {
-            return None;
-        }
-        self.dialogue.move_on(Trigger::Sent, Discarded::Quit);
-        Some(Next::Closed)
-    }
-
-    /// Asks for the handshake once all that is in clear has left.
-    fn start_tls(&mut self) -> Option<Next> {
-        if self.dialogue.output.pending() > 0 {
-            return None;
-        }
-        self.dialogue.move_on(Trigger::Sent, Discarded::Hello);
-        Some(Next::StartTls)
-    }
-
     /// Whether the driver may report the end of a handshake, and it matters.
     fn expects_handshake(&mut self) -> bool {
         match self.state() {
@@ -408,94 +352,6 @@ impl Session {
                 false
             }
         }
-    }
-
-    /// Deals with one command, or one response in an exchange. `None` if there is none to deal with now.
-    fn read_command(&mut self) -> Option<()> {
-        if self.shutdown {
-            self.dialogue.abort(reply::SHUTDOWN, Discarded::Shutdown);
-            return Some(());
-        }
-        if self.dialogue.output.pending() >= Self::OUTPUT_CAP {
-            return None;
-        }
-        let unread = self.input.unread();
-        if self.dialogue.commands() == 0 && unread.first() == Some(&TLS_HANDSHAKE) {
-            self.dialogue
-                .abort(reply::NOT_TLS, Discarded::TooManyErrors);
-            return Some(());
-        }
-        let in_exchange = self.state() == State::Authenticating;
-        let (framed, length) = self.framer.frame(unread);
-        let dealt_with = match framed {
-            Framed::Line(line) if in_exchange => {
-                self.asked = self.dialogue.response(line);
-                Some(())
-            }
-            Framed::Line(line) => {
-                self.asked = self.dialogue.command(line);
-                Some(())
-            }
-            Framed::TooLong if in_exchange => {
-                self.dialogue.overlong_response();
-                Some(())
-            }
-            Framed::TooLong => {
-                self.dialogue.overlong_line();
-                Some(())
-            }
-            Framed::Partial => None,
-        };
-        self.input.wipe(length);
-        if self.state() == State::Authenticating {
-            self.input.reserve(exchange::MAX_LINE);
-        }
-        if self.state() == State::Securing {
-            let followed = !self.input.unread().is_empty();
-            self.dialogue.answer_starttls(followed);
-        }
-        dealt_with.or_else(|| self.end_of_input())
-    }
-
-    /// Reads content up to the next thing to tell. `None` if there is no more
-    /// of it now.
-    fn read_content(&mut self) -> Option<Option<Next>> {
-        let (dropped, piece) = self.dialogue.content.next(self.input.unread());
-        self.input.advance(dropped);
-        match piece {
-            None => {
-                self.end_of_input()?;
-                Some(None)
-            }
-            Some(Piece::Received(length)) => Some(Some(Next::Received(length))),
-            Some(Piece::Made(octets)) => Some(Some(Next::Made(octets))),
-            Some(Piece::Fault(why)) => {
-                self.dialogue.discard(why);
-                Some(None)
-            }
-            Some(end @ (Piece::End | Piece::Endless)) => {
-                let octets = self.dialogue.content.octets();
-                self.dialogue.transcript.content(octets);
-                match self.dialogue.content.fault().cloned() {
-                    Some(fault) => {
-                        self.dialogue.end_content(&fault.reply());
-                        if fault.closes() || end == Piece::Endless {
-                            self.dialogue.move_on(Trigger::Abort, Discarded::Shutdown);
-                        }
-                    }
-                    None => self.asked = Some(Asked::Message),
-                }
-                Some(None)
-            }
-        }
-    }
-
-    /// All that has come was dealt with. If nothing more will come, this is the
-    /// end; otherwise `None`.
-    fn end_of_input(&mut self) -> Option<()> {
-        self.input.has_ended().then(|| {
-            self.dialogue.move_on(Trigger::Abort, Discarded::EndOfInput);
-        })
     }
 
     fn ask(&mut self) -> Option<Event<'_>> {
@@ -535,6 +391,7 @@ impl Session {
             _ if output.pending() > 0 => Wait::Output(output.sent()),
             State::Securing | State::Handshake => Wait::Handshake,
             State::Content => Wait::Content(self.dialogue.content.octets()),
+            _ if self.dialogue.has_chunk() => Wait::Content(self.dialogue.thrown_away()),
             _ => Wait::Command(self.dialogue.commands()),
         }
     }

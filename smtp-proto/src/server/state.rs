@@ -20,6 +20,11 @@ pub enum State {
     Recipients,
     /// Content comes in, and no commands, or it has come and its fate is open.
     Content,
+    /// Content has come in chunks (BDAT), and more is to follow.
+    Chunks,
+    /// A chunk was refused, or BDAT and DATA were mixed: the transaction can only
+    /// be given up (RFC 3030 section 2).
+    Failed,
     /// An exchange of AUTH is going on: lines are responses, and no commands.
     Authenticating,
     /// TLS comes next, once all that was said in clear has been sent.
@@ -43,8 +48,15 @@ pub(super) enum Trigger {
     Rcpt,
     /// DATA, accepted.
     Data,
+    /// BDAT, accepted.
+    Bdat,
+    /// The end of a chunk that is not the last.
+    EndOfChunk,
     /// The end of the content, with any reply to it.
     EndOfData,
+    /// What makes a transaction that cannot be completed any more: see
+    /// [`State::Failed`].
+    Failure,
     Rset,
     Quit,
     /// AUTH, accepted.
@@ -90,6 +102,7 @@ const TABLE: &[(State, Trigger, State)] = &[
     (State::Ready, Trigger::Abort, State::Closing),
     (State::Mail, Trigger::Hello, State::Ready),
     (State::Mail, Trigger::Rcpt, State::Recipients),
+    (State::Mail, Trigger::Failure, State::Failed),
     (State::Mail, Trigger::Rset, State::Ready),
     (State::Mail, Trigger::Other, State::Mail),
     (State::Mail, Trigger::Quit, State::Closing),
@@ -97,12 +110,28 @@ const TABLE: &[(State, Trigger, State)] = &[
     (State::Recipients, Trigger::Hello, State::Ready),
     (State::Recipients, Trigger::Rcpt, State::Recipients),
     (State::Recipients, Trigger::Data, State::Content),
+    (State::Recipients, Trigger::Bdat, State::Content),
+    (State::Recipients, Trigger::Failure, State::Failed),
     (State::Recipients, Trigger::Rset, State::Ready),
     (State::Recipients, Trigger::Other, State::Recipients),
     (State::Recipients, Trigger::Quit, State::Closing),
     (State::Recipients, Trigger::Abort, State::Closing),
     (State::Content, Trigger::EndOfData, State::Ready),
+    (State::Content, Trigger::EndOfChunk, State::Chunks),
+    (State::Content, Trigger::Failure, State::Failed),
     (State::Content, Trigger::Abort, State::Closing),
+    (State::Chunks, Trigger::Hello, State::Ready),
+    (State::Chunks, Trigger::Bdat, State::Content),
+    (State::Chunks, Trigger::Failure, State::Failed),
+    (State::Chunks, Trigger::Rset, State::Ready),
+    (State::Chunks, Trigger::Other, State::Chunks),
+    (State::Chunks, Trigger::Quit, State::Closing),
+    (State::Chunks, Trigger::Abort, State::Closing),
+    (State::Failed, Trigger::Hello, State::Ready),
+    (State::Failed, Trigger::Rset, State::Ready),
+    (State::Failed, Trigger::Other, State::Failed),
+    (State::Failed, Trigger::Quit, State::Closing),
+    (State::Failed, Trigger::Abort, State::Closing),
     (State::Authenticating, Trigger::EndOfExchange, State::Ready),
     (State::Authenticating, Trigger::Abort, State::Closing),
     (State::Securing, Trigger::Sent, State::Handshake),
@@ -132,6 +161,8 @@ impl State {
             Self::Mail => "Mail",
             Self::Recipients => "Recipients",
             Self::Content => "Content",
+            Self::Chunks => "Chunks",
+            Self::Failed => "Failed",
             Self::Authenticating => "Authenticating",
             Self::Securing => "Securing",
             Self::Handshake => "Handshake",
@@ -154,7 +185,10 @@ impl Trigger {
             Self::Mail => "MAIL",
             Self::Rcpt => "RCPT",
             Self::Data => "DATA",
+            Self::Bdat => "BDAT",
+            Self::EndOfChunk => "end of chunk",
             Self::EndOfData => "end of data",
+            Self::Failure => "failure",
             Self::Rset => "RSET",
             Self::Quit => "QUIT",
             Self::Auth => "AUTH",
@@ -173,7 +207,8 @@ impl Trigger {
 /// of it can be compared with the code.
 ///
 /// `EHLO` stands for HELO too, `any other` for NOOP, HELP, VRFY, EXPN and what
-/// is no command, `abort` for a 421, a timeout and the end of the input.
+/// is no command, `failure` for a chunk that is refused and DATA where only BDAT
+/// may be, `abort` for a 421, a timeout and the end of the input.
 #[must_use]
 pub fn state_diagram() -> String {
     let mut diagram = String::from(
@@ -205,13 +240,15 @@ pub fn state_diagram() -> String {
 mod tests {
     use super::*;
 
-    const STATES: [State; 11] = [
+    const STATES: [State; 13] = [
         State::Refused,
         State::Greeted,
         State::Ready,
         State::Mail,
         State::Recipients,
         State::Content,
+        State::Chunks,
+        State::Failed,
         State::Authenticating,
         State::Securing,
         State::Handshake,
@@ -224,18 +261,25 @@ mod tests {
     #[test]
     fn legal_commands_by_command() {
         use State::{
-            Authenticating, Closing, Content, Greeted, Handshake, Mail, Ready, Recipients, Refused,
-            Securing,
+            Authenticating, Chunks, Closing, Content, Failed, Greeted, Handshake, Mail, Ready,
+            Recipients, Refused, Securing,
         };
-        let expected: [(Trigger, &[State]); 15] = [
-            (Trigger::Hello, &[Greeted, Ready, Mail, Recipients]),
+        let open = [Greeted, Ready, Mail, Recipients, Chunks, Failed];
+        let expected: [(Trigger, &[State]); 18] = [
+            (Trigger::Hello, &open),
             (Trigger::Mail, &[Ready]),
             (Trigger::Rcpt, &[Mail, Recipients]),
             (Trigger::Data, &[Recipients]),
+            (Trigger::Bdat, &[Recipients, Chunks]),
             (Trigger::EndOfData, &[Content]),
-            (Trigger::Rset, &[Greeted, Ready, Mail, Recipients]),
-            (Trigger::Other, &[Greeted, Ready, Mail, Recipients]),
-            (Trigger::Quit, &[Refused, Greeted, Ready, Mail, Recipients]),
+            (Trigger::EndOfChunk, &[Content]),
+            (Trigger::Failure, &[Mail, Recipients, Content, Chunks]),
+            (Trigger::Rset, &open),
+            (Trigger::Other, &open),
+            (
+                Trigger::Quit,
+                &[Refused, Greeted, Ready, Mail, Recipients, Chunks, Failed],
+            ),
             (
                 Trigger::Abort,
                 &[
@@ -245,6 +289,8 @@ mod tests {
                     Mail,
                     Recipients,
                     Content,
+                    Chunks,
+                    Failed,
                     Authenticating,
                     Securing,
                     Handshake,
@@ -277,8 +323,23 @@ mod tests {
     #[test]
     fn s_113_rset_ends_a_transaction_and_no_more() {
         assert_eq!(State::Greeted.after(Trigger::Rset), Some(State::Greeted));
-        for state in [State::Ready, State::Mail, State::Recipients] {
+        for state in [
+            State::Ready,
+            State::Mail,
+            State::Recipients,
+            State::Chunks,
+            State::Failed,
+        ] {
             assert_eq!(state.after(Trigger::Rset), Some(State::Ready));
+        }
+    }
+
+    #[test]
+    fn s_089_nothing_but_a_reset_leads_out_of_a_failure() {
+        let triggers = TABLE.iter().filter(|(from, _, _)| *from == State::Failed);
+        for (_, trigger, to) in triggers {
+            let leaves = matches!(to, State::Ready | State::Closing);
+            assert!(leaves || *trigger == Trigger::Other, "{trigger:?}");
         }
     }
 

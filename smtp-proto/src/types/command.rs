@@ -114,11 +114,11 @@ impl fmt::Display for Command {
             Self::Mail {
                 reverse_path,
                 parameters,
-            } => MailLine(reverse_path, parameters).fmt(f),
+            } => write!(f, "MAIL FROM:{reverse_path}{parameters}"),
             Self::Rcpt {
                 forward_path,
                 parameters,
-            } => RcptLine(forward_path, parameters).fmt(f),
+            } => write!(f, "RCPT TO:{forward_path}{parameters}"),
             Self::Ehlo(name) | Self::Helo(name) => write!(f, "{} {name}", self.verb()),
             Self::Vrfy(argument)
             | Self::Expn(argument)
@@ -136,24 +136,6 @@ impl fmt::Display for Command {
             | Self::Noop(None)
             | Self::Help(None) => f.write_str(self.verb()),
         }
-    }
-}
-
-/// The line of MAIL, from borrowed parts.
-pub(crate) struct MailLine<'a>(pub(crate) &'a ReversePath, pub(crate) &'a Parameters);
-
-impl fmt::Display for MailLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MAIL FROM:{}{}", self.0, self.1)
-    }
-}
-
-/// The line of RCPT, from borrowed parts.
-pub(crate) struct RcptLine<'a>(pub(crate) &'a ForwardPath, pub(crate) &'a Parameters);
-
-impl fmt::Display for RcptLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RCPT TO:{}{}", self.0, self.1)
     }
 }
 

@@ -14,12 +14,12 @@ pub(crate) mod grammar;
 mod parameter;
 mod path;
 mod reply;
+mod reply_text;
 mod secret;
 
 pub use address::{AddressError, LocalPart, Mailbox};
 pub use capability::{Capabilities, Capability};
 pub use command::{Argument, Command, CommandTextError, HelloName, RawCommand};
-pub(crate) use command::{MailLine, RcptLine};
 pub use domain::{AddressLiteral, Domain, DomainError, GeneralLiteral, Host};
 pub(crate) use grammar::{is_keyword, is_mechanism_name};
 pub use parameter::{BodyType, Parameter, ParameterError, Parameters};

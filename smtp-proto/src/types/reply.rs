@@ -1,11 +1,13 @@
 //! Replies, their codes and enhanced status codes (RFC 5321 section 4.2, RFC
 //! 2034, RFC 3463).
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, string::String};
 use core::{fmt, str::FromStr};
 
-use bytes::Bytes;
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter, memrchr};
+use nom::{IResult, Parser, character::complete::char, sequence::terminated};
+
+use super::reply_text::ReplyText;
 
 /// The three digits at the start of a reply.
 ///
@@ -143,14 +145,52 @@ impl EnhancedCode {
         self.detail
     }
 
+    /// The code at the start of a line of a reply with the code `reply`, if its
+    /// class is that of the reply.
+    #[inline]
+    pub(crate) fn at_start(line: &[u8], reply: ReplyCode) -> Option<Self> {
+        let (code, _) = Self::parse_prefix(line)?;
+        (u16::from(code.class) == reply.get() / 100).then_some(code)
+    }
+
     /// Reads a code at the start of a line of text. It counts only if a space
-    /// or the end of the line follows it.
+    /// or the end of the line follows.
+    #[inline]
     fn parse_prefix(line: &[u8]) -> Option<(Self, &[u8])> {
-        let end = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
-        let (word, rest) = line.split_at_checked(end)?;
-        let code = core::str::from_utf8(word).ok()?.parse().ok()?;
-        let spaces = rest.iter().take_while(|&&b| b == b' ').count();
-        Some((code, rest.get(spaces..)?))
+        match status_code(line) {
+            Ok((rest @ ([] | [b' ', ..]), code)) => Some((code, rest)),
+            _ => None,
+        }
+    }
+}
+
+/// `status-code = ( "2" / "4" / "5" ) "." 1*3DIGIT "." 1*3DIGIT` (RFC 3463
+/// section 2).
+#[inline]
+fn status_code(input: &[u8]) -> IResult<&[u8], EnhancedCode, ()> {
+    let [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] = input else {
+        return Err(nom::Err::Error(()));
+    };
+    let (rest, subject) = terminated(number, char('.')).parse(rest)?;
+    let (rest, detail) = number(rest)?;
+    Ok((rest, EnhancedCode::fixed(class - b'0', subject, detail)))
+}
+
+/// `1*3DIGIT`. A fourth one is left over.
+#[inline]
+fn number(input: &[u8]) -> IResult<&[u8], u16, ()> {
+    let (mut rest, mut number) = (input, 0);
+    for _ in 0..3 {
+        let [digit @ b'0'..=b'9', behind @ ..] = rest else {
+            break;
+        };
+        number = number * 10 + u16::from(digit - b'0');
+        rest = behind;
+    }
+    if rest.len() < input.len() {
+        Ok((rest, number))
+    } else {
+        Err(nom::Err::Error(()))
     }
 }
 
@@ -158,21 +198,8 @@ impl FromStr for EnhancedCode {
     type Err = ReplyError;
 
     fn from_str(text: &str) -> Result<Self, ReplyError> {
-        let number = |digits: &str, most: usize| {
-            let plain = digits.bytes().all(|b| b.is_ascii_digit());
-            (plain && digits.len() <= most)
-                .then(|| digits.parse::<u16>().ok())
-                .flatten()
-        };
-        let mut parts = text.split('.');
-        let code = (|| {
-            let class = number(parts.next()?, 1)?;
-            let subject = number(parts.next()?, 3)?;
-            let detail = number(parts.next()?, 3)?;
-            Self::new(u8::try_from(class).ok()?, subject, detail)
-        })();
-        match (code, parts.next()) {
-            (Some(code), None) => Ok(code),
+        match status_code(text.as_bytes()) {
+            Ok(([], code)) => Ok(code),
             _ => Err(ReplyError::EnhancedCode),
         }
     }
@@ -255,7 +282,7 @@ pub struct Reply {
     mixed: bool,
     /// The lines without code and separator, an LF between two: no line can
     /// hold one.
-    text: Bytes,
+    text: ReplyText,
 }
 
 impl Reply {
@@ -301,24 +328,29 @@ impl Reply {
             lines.push_str(&prefix);
             lines.push_str(line);
         }
-        Self::from_lines(code, lines.into_bytes(), false)
+        Self::from_lines(code, lines.as_bytes(), false)
     }
 
     /// A reply that was read: `text` are the lines, an LF between two.
-    pub(crate) fn from_lines(code: ReplyCode, text: Vec<u8>, mixed: bool) -> Self {
-        let mut reply = Self {
+    pub(crate) fn from_lines(code: ReplyCode, text: &[u8], mixed: bool) -> Self {
+        let mut codes = Lines(Some(text)).filter_map(|line| EnhancedCode::at_start(line, code));
+        Self::from_parts(code, codes.next(), text, mixed)
+    }
+
+    /// As [`from_lines`](Self::from_lines), of lines whose enhanced code is known.
+    #[inline]
+    pub(crate) fn from_parts(
+        code: ReplyCode,
+        enhanced: Option<EnhancedCode>,
+        text: &[u8],
+        mixed: bool,
+    ) -> Self {
+        Self {
             code,
-            enhanced: None,
+            enhanced,
             mixed,
-            text: Bytes::from(text),
-        };
-        let enhanced = reply
-            .lines()
-            .filter_map(EnhancedCode::parse_prefix)
-            .map(|(enhanced, _)| enhanced)
-            .find(|enhanced| u16::from(enhanced.class) == code.get() / 100);
-        reply.enhanced = enhanced;
-        reply
+            text: ReplyText::new(text),
+        }
     }
 
     /// The reply to a greeting or a hello, in which digits and dots at the
@@ -331,7 +363,7 @@ impl Reply {
     /// The reply with its code, its enhanced code and one line without text:
     /// what can be kept of any number of them.
     pub(crate) fn without_text(mut self) -> Self {
-        self.text = Bytes::new();
+        self.text = ReplyText::EMPTY;
         self
     }
 
@@ -365,7 +397,7 @@ impl Reply {
     /// The lines, each without code, separator and line end, but with the
     /// enhanced code if there was one. At least one.
     pub fn lines(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        self.text.split(|&b| b == b'\n')
+        Lines(Some(self.text.as_slice()))
     }
 
     /// The text for a person: without codes, an LF between two lines, octets
@@ -379,7 +411,10 @@ impl Reply {
                 text.push('\n');
             }
             let line = match (self.enhanced, EnhancedCode::parse_prefix(line)) {
-                (Some(of_reply), Some((code, rest))) if code.class == of_reply.class => rest,
+                (Some(of_reply), Some((code, rest))) if code.class == of_reply.class => {
+                    let spaces = rest.iter().take_while(|&&b| b == b' ').count();
+                    rest.get(spaces..).unwrap_or_default()
+                }
                 _ => line,
             };
             text.push_str(&String::from_utf8_lossy(line));
@@ -390,13 +425,36 @@ impl Reply {
     /// How many octets of text there are, LF between two lines included.
     #[must_use]
     pub fn text_len(&self) -> usize {
-        self.text.len()
+        self.text.as_slice().len()
     }
 
     /// How many lines there are.
     #[must_use]
     pub fn line_count(&self) -> usize {
-        memchr_iter(b'\n', &self.text).count() + 1
+        memchr_iter(b'\n', self.text.as_slice()).count() + 1
+    }
+}
+
+/// What stands between the LFs of a text: as [`slice::split`], but faster.
+struct Lines<'a>(Option<&'a [u8]>);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let text = self.0?;
+        let end = memchr(b'\n', text);
+        self.0 = end.and_then(|end| text.get(end + 1..));
+        text.get(..end.unwrap_or(text.len()))
+    }
+}
+
+impl DoubleEndedIterator for Lines<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let text = self.0?;
+        let start = memrchr(b'\n', text);
+        self.0 = start.and_then(|start| text.get(..start));
+        text.get(start.map_or(0, |start| start + 1)..)
     }
 }
 

@@ -8,13 +8,16 @@ use memchr::memchr;
 use nom::{
     IResult, Parser,
     branch::alt,
-    bytes::complete::take_while_m_n,
-    combinator::{eof, map, rest, value},
-    sequence::preceded,
+    character::complete::char,
+    combinator::{eof, value},
 };
 
 use super::CRLF;
-use crate::types::{Reply, ReplyCode};
+use crate::types::{EnhancedCode, Reply, ReplyCode};
+
+/// How much memory a parser keeps from one reply to the next, in octets, for each
+/// of its buffers.
+const KEPT_CAPACITY: usize = 1024;
 
 /// How long a reply may be. Enforced before memory grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +123,8 @@ pub struct ReplyParser {
     /// The lines so far, an LF between two.
     text: Vec<u8>,
     code: Option<ReplyCode>,
+    /// The first enhanced code of the class of its line.
+    enhanced: Option<EnhancedCode>,
     mixed: bool,
     lines: usize,
     total: usize,
@@ -141,27 +146,23 @@ impl ReplyParser {
     /// # Errors
     /// [`ReplyParseError`]; nothing that follows can be made sense of then.
     pub fn parse(&mut self, input: &mut &[u8]) -> Result<Option<Reply>, ReplyParseError> {
-        while let Some(end) = memchr(b'\n', input) {
+        while let Some(end) = line_end(input) {
             let (line, rest) = input.split_at(end);
             *input = rest.get(1..).unwrap_or_default();
             self.check_limits(line.len() + 1)?;
-            let finished = if self.partial.is_empty() {
-                self.line(line)?
-            } else {
-                let mut whole = core::mem::take(&mut self.partial);
-                whole.extend_from_slice(line);
-                let finished = self.line(&whole)?;
-                whole.clear();
-                self.partial = whole;
-                finished
-            };
-            if finished.is_some() {
-                return Ok(finished);
+            if !self.partial.is_empty() {
+                if let Some(reply) = self.end_of_partial_line(line)? {
+                    return Ok(Some(reply));
+                }
+            } else if let Some(last) = self.line(line)? {
+                return Ok(Some(self.finish(&last)));
             }
         }
-        self.check_limits(input.len())?;
-        self.partial.extend_from_slice(input);
-        *input = &[];
+        if !input.is_empty() {
+            self.check_limits(input.len())?;
+            self.partial.extend_from_slice(input);
+            *input = &[];
+        }
         Ok(None)
     }
 
@@ -190,52 +191,134 @@ impl ReplyParser {
         }
     }
 
-    fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, ReplyParseError> {
+    fn end_of_partial_line(&mut self, line: &[u8]) -> Result<Option<Reply>, ReplyParseError> {
+        let mut whole = core::mem::take(&mut self.partial);
+        whole.extend_from_slice(line);
+        let last = self.line(&whole)?;
+        let reply = last.map(|last| self.finish(&last));
+        self.partial = emptied(whole);
+        Ok(reply)
+    }
+
+    #[inline]
+    fn line<'l>(&mut self, line: &'l [u8]) -> Result<Option<LastLine<'l>>, ReplyParseError> {
         self.total += line.len() + 1;
         self.lines += 1;
         if self.lines > self.limits.lines {
             return Err(ReplyParseError::TooManyLines);
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let Ok((_, (code, last, text))) = reply_line(line) else {
+        let Ok((text, (code, last))) = reply_line(line) else {
             return Err(ReplyParseError::malformed(line));
         };
-        self.mixed |= self.code.is_some_and(|previous| previous != code);
-        if self.code.replace(code).is_some() {
+        if self.enhanced.is_none() {
+            self.enhanced = EnhancedCode::at_start(text, code);
+        }
+        let previous = self.code.replace(code);
+        if last && previous.is_none() {
+            // The usual case, which needs no buffer.
+            return Ok(Some(LastLine {
+                code,
+                only: Some(text),
+            }));
+        }
+        if let Some(previous) = previous {
+            self.mixed |= previous != code;
             self.text.push(b'\n');
         }
         self.text.extend_from_slice(text);
-        if !last {
-            return Ok(None);
-        }
-        let reply = Reply::from_lines(code, core::mem::take(&mut self.text), self.mixed);
+        Ok(last.then_some(LastLine { code, only: None }))
+    }
+
+    /// The reply, of which the last line was read.
+    #[inline]
+    fn finish(&mut self, last: &LastLine<'_>) -> Reply {
+        let enhanced = self.enhanced.take();
         self.code = None;
-        self.mixed = false;
         self.lines = 0;
         self.total = 0;
-        Ok(Some(reply))
+        if let Some(text) = last.only {
+            return Reply::from_parts(last.code, enhanced, text, false);
+        }
+        let text = core::mem::take(&mut self.text);
+        let reply = if core::mem::take(&mut self.mixed) {
+            Reply::from_lines(last.code, &text, true)
+        } else {
+            Reply::from_parts(last.code, enhanced, &text, false)
+        };
+        self.text = emptied(text);
+        reply
     }
 }
 
-/// `Reply-code ( "-" / SP / end ) text`: the code, whether it is the last line,
-/// and the text.
-fn reply_line(line: &[u8]) -> IResult<&[u8], (ReplyCode, bool, &[u8])> {
-    let code = take_while_m_n(3, 3, |b: u8| b.is_ascii_digit()).map_opt(|digits: &[u8]| {
-        let number = digits
-            .iter()
-            .fold(0, |number, digit| number * 10 + u16::from(digit - b'0'));
-        ReplyCode::new(number)
-    });
-    let continued = preceded(nom::character::complete::char('-'), rest);
-    let spaced = preceded(nom::character::complete::one_of(" \t"), rest);
-    let bare = value(&b""[..], eof);
-    let text = alt((
-        map(continued, |text| (false, text)),
-        map(spaced, |text| (true, text)),
-        map(bare, |text| (true, text)),
-    ));
-    let (rest, (code, (last, text))) = (code, text).parse(line)?;
-    Ok((rest, (code, last, text)))
+/// The last line of a reply, with its text if there was no other line.
+struct LastLine<'l> {
+    code: ReplyCode,
+    only: Option<&'l [u8]>,
+}
+
+/// The buffer again, without its octets; or another one if it had become long.
+fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {
+    if buffer.capacity() > KEPT_CAPACITY {
+        return Vec::new();
+    }
+    buffer.clear();
+    buffer
+}
+
+/// `Reply-code ( "-" / SP / end )`: the code, and whether the line is the last
+/// one. What is left over is the text.
+#[inline]
+fn reply_line(line: &[u8]) -> IResult<&[u8], (ReplyCode, bool), ()> {
+    let continued = value(false, char('-'));
+    let last = value(true, alt((char(' '), char('\t'))));
+    let bare = value(true, eof);
+    (reply_code, alt((last, continued, bare))).parse(line)
+}
+
+/// `Reply-code`, of any three digits.
+#[inline]
+fn reply_code(line: &[u8]) -> IResult<&[u8], ReplyCode, ()> {
+    let Some((digits, rest)) = line.split_first_chunk::<3>() else {
+        return Err(nom::Err::Error(()));
+    };
+    let [a, b, c] = digits.map(|digit| u16::from(digit.wrapping_sub(b'0')));
+    match ReplyCode::new(a * 100 + b * 10 + c) {
+        Some(code) if a < 10 && b < 10 && c < 10 => Ok((rest, code)),
+        _ => Err(nom::Err::Error(())),
+    }
+}
+
+/// Where the first LF is. Lines of replies are short, so that to call a search
+/// that is made for long ones takes longer than to look.
+#[inline]
+fn line_end(input: &[u8]) -> Option<usize> {
+    const NEAR: usize = 64;
+    const LF: u64 = u64::from_le_bytes([b'\n'; 8]);
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let (near, far) = input.split_at(input.len().min(NEAR));
+    // The lowest octet that is flagged is the first LF.
+    let flagged = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word) ^ LF;
+        let flags = word.wrapping_sub(LOW) & !word & HIGH;
+        (flags != 0).then_some(flags.trailing_zeros() as usize / 8)
+    };
+    let (words, last) = near.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        if let Some(at) = flagged(word) {
+            return Some(index * 8 + at);
+        }
+    }
+    let near_end = match near.last_chunk() {
+        // Some of it was looked at, and is no LF.
+        Some(word) => flagged(word).map(|at| near.len() - 8 + at),
+        None => last.iter().position(|&b| b == b'\n'),
+    };
+    if near_end.is_some() || far.is_empty() {
+        return near_end;
+    }
+    memchr(b'\n', far).map(|at| NEAR + at)
 }
 
 /// Writes a reply to `out`, each line with its code and CRLF. Control characters
@@ -318,6 +401,16 @@ mod tests {
         assert_eq!(enhanced(b"250 5.0.0 x\r\n"), None);
         assert_eq!(enhanced(b"250 2.0\r\n"), None);
         assert_eq!(enhanced(b"250 2.0.1000 x\r\n"), None);
+        assert_eq!(enhanced(b"250 2..1 x\r\n"), None);
+        assert_eq!(enhanced(b"250 3.1.1 x\r\n"), None);
+        let several = |input| enhanced(input).unwrap();
+        assert_eq!(several(b"550-x\r\n550-5.1.1 a\r\n550 5.2.2 b\r\n"), "5.1.1");
+        // Of lines with different codes, the last decides here too.
+        assert_eq!(
+            several(b"250-2.1.5 a\r\n550-2.1.5 b\r\n550 5.2.2 c\r\n"),
+            "5.2.2"
+        );
+        assert_eq!(several(b"550-2.1.5 a\r\n250 x\r\n"), "2.1.5");
         assert_eq!(one(b"550 5.1.1   no\r\n").text(), "no");
     }
 
@@ -362,6 +455,31 @@ mod tests {
                 .and_then(|_| parser.parse(&mut second));
             assert_eq!(result, Err(ReplyParseError::TooLong), "{split}");
         }
+    }
+
+    #[test]
+    fn the_first_lf_wherever_it_is() {
+        for length in 0..150 {
+            let mut octets: Vec<u8> = (0..length).map(|at| [9, 11, 138, 0, 255][at % 5]).collect();
+            assert_eq!(line_end(&octets), None);
+            for at in (0..octets.len()).rev() {
+                octets[at] = b'\n';
+                assert_eq!(line_end(&octets), Some(at));
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_reply_leaves_no_long_buffers() {
+        let mut parser = ReplyParser::default();
+        let line = [b"250-", vec![b'x'; 5000].as_slice(), b"\r\n"].concat();
+        for piece in line.repeat(3).chunks(700) {
+            assert_eq!(parser.parse(&mut &piece[..]), Ok(None));
+        }
+        let reply = parser.parse(&mut &b"250 end\r\n"[..]).unwrap().unwrap();
+        assert_eq!(reply.line_count(), 4);
+        assert!(parser.text.capacity() <= KEPT_CAPACITY);
+        assert!(parser.partial.capacity() <= KEPT_CAPACITY);
     }
 
     #[test]

@@ -111,6 +111,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         block_on(self.0.send(transaction))
     }
 
+    pub(crate) fn send_and_quit(self, transaction: Transaction) -> Result<Outcome, Error> {
+        block_on(self.0.send_and_quit(transaction))
+    }
+
+    pub(crate) fn send_all<T>(
+        &mut self,
+        messages: impl IntoIterator<Item = (T, Transaction)>,
+        each: impl FnMut(T, Result<Outcome, Error>),
+    ) -> Result<(), Error> {
+        block_on(self.0.send_all(messages, each))
+    }
+
     pub(crate) fn send_with(
         &mut self,
         transaction: Transaction,

@@ -1,0 +1,95 @@
+//! Many transactions over one connection.
+
+use std::{collections::VecDeque, fmt};
+
+use super::Error;
+use crate::client::{Event, Outcome, TransactionId};
+
+/// Transactions that were handed to a session together, and what became of
+/// them, which is told in the order in which they were handed over. `T` is what
+/// the caller knows one by.
+pub struct Batch<T> {
+    entries: VecDeque<(T, Progress)>,
+}
+
+enum Progress {
+    On(TransactionId),
+    Over(Result<Outcome, Error>),
+}
+
+impl<T> Batch<T> {
+    /// No transactions.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            entries: VecDeque::new(),
+        }
+    }
+
+    /// Adds what came of handing over one more.
+    pub fn push(&mut self, name: T, sent: Result<TransactionId, Error>) {
+        let progress = match sent {
+            Ok(id) => Progress::On(id),
+            Err(error) => Progress::Over(Err(error)),
+        };
+        self.entries.push_back((name, progress));
+    }
+
+    /// Takes the end of one of them. Any other event comes
+    /// back.
+    pub fn take(&mut self, event: Event) -> Option<Event> {
+        let Event::Finished {
+            transaction,
+            outcome,
+        } = event
+        else {
+            return Some(event);
+        };
+        let mut entries = self.entries.iter_mut().map(|(_, progress)| progress);
+        let is_it = |progress: &&mut Progress| match **progress {
+            Progress::On(id) => id == transaction,
+            Progress::Over(_) => false,
+        };
+        match entries.find(is_it) {
+            Some(progress) => {
+                *progress = Progress::Over(Ok(outcome));
+                None
+            }
+            None => Some(Event::Finished {
+                transaction,
+                outcome,
+            }),
+        }
+    }
+
+    /// What became of the oldest, if that is known. It is told once.
+    pub fn pop(&mut self) -> Option<(T, Result<Outcome, Error>)> {
+        let (name, progress) = self.entries.pop_front()?;
+        match progress {
+            Progress::Over(sent) => Some((name, sent)),
+            Progress::On(_) => {
+                self.entries.push_front((name, progress));
+                None
+            }
+        }
+    }
+
+    /// Whether everything was told.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Shows how many there are.
+impl<T> fmt::Debug for Batch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Batch({} transactions)", self.entries.len())
+    }
+}

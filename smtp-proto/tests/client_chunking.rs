@@ -1,0 +1,350 @@
+//! Content in chunks: BDAT (RFC 3030).
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::{Talk, config, message, transaction};
+use smtp_proto::{
+    client::{Chunking, Config, ContentError, ErrorKind, LineEndings, Pipelining, RecipientPolicy},
+    types::BodyType,
+};
+
+const OFFERED: &[&str] = &["PIPELINING", "CHUNKING", "BINARYMIME"];
+const GROUP: &str = "MAIL FROM:<alice@example.org>\r\nRCPT TO:<bob@example.net>\r\n";
+const CHUNK: &str = "BDAT 22 LAST\r\nSubject: x\r\n\r\nHello.\r\n";
+
+fn careful() -> Config {
+    config().chunking(Chunking::WhenAccepted)
+}
+
+fn at_once() -> Config {
+    config().chunking(Chunking::AtOnce)
+}
+
+/// The server accepts everything; returns what the client said, in flights.
+fn flights(config: Config, keywords: &[&str], content: &[&[u8]]) -> Vec<String> {
+    let mut talk = Talk::open(config, keywords);
+    talk.session.send(transaction(&["bob"])).unwrap();
+    let mut content = content.iter();
+    let mut flights = Vec::new();
+    loop {
+        while let Some(body) = talk.session.body() {
+            match content.next() {
+                Some(chunk) => body.write(chunk.to_vec()).unwrap(),
+                None => body.finish().unwrap(),
+            }
+        }
+        let out = talk.out();
+        if out.is_empty() {
+            return flights;
+        }
+        let answers = out
+            .lines()
+            .filter(|line| {
+                ["MAIL", "RCPT", "BDAT", "RSET"]
+                    .iter()
+                    .any(|verb| line.starts_with(verb))
+            })
+            .count();
+        flights.push(out);
+        talk.say("250 ok\r\n".repeat(answers));
+    }
+}
+
+#[test]
+fn c_158_c_161_chunks_where_they_are_offered_and_wanted() {
+    // By default, and where they are not offered: DATA.
+    for (config, keywords) in [
+        (config(), OFFERED),
+        (careful(), &["PIPELINING"]),
+        (at_once(), &["PIPELINING"]),
+    ] {
+        let mut talk = Talk::open(config, keywords);
+        talk.session.send(message(&["bob"])).unwrap();
+        assert_eq!(talk.out(), format!("{GROUP}DATA\r\n"));
+    }
+    // Not before every RCPT is answered.
+    let mut talk = Talk::open(careful(), OFFERED);
+    talk.session.send(message(&["bob"])).unwrap();
+    assert_eq!(talk.out(), GROUP);
+    talk.exchange("250 ok\r\n", "");
+    talk.exchange("250 ok\r\n", CHUNK);
+    talk.say("250 ok\r\n");
+    assert_eq!(talk.fates(), ["m1 to1 accepted: 250 ok"]);
+    assert!(talk.session.is_reusable());
+    // Or at once.
+    let mut talk = Talk::open(at_once(), OFFERED);
+    talk.session.send(message(&["bob"])).unwrap();
+    assert_eq!(talk.out(), format!("{GROUP}{CHUNK}"));
+    talk.say("250 ok\r\n250 ok\r\n250 taken\r\n");
+    assert_eq!(talk.fates(), ["m1 to1 accepted: 250 taken"]);
+}
+
+#[test]
+fn c_162_one_at_a_time_without_pipelining() {
+    for config in [
+        at_once().pipelining(Pipelining::Off),
+        careful().pipelining(Pipelining::Off),
+    ] {
+        let config = config.chunk_size(10);
+        let mut talk = Talk::open(config, OFFERED);
+        talk.session.send(message(&["bob"])).unwrap();
+        talk.out();
+        talk.exchange("250 ok\r\n", "RCPT TO:<bob@example.net>\r\n");
+        talk.exchange("250 ok\r\n", "BDAT 10\r\nSubject: x");
+        talk.exchange("250 ok\r\n", "BDAT 10\r\n\r\n\r\nHello.");
+        talk.exchange("250 ok\r\n", "BDAT 2 LAST\r\n\r\n");
+    }
+}
+
+#[test]
+fn c_159_c_172_chunks_have_the_size_that_they_say() {
+    let mut talk = Talk::open(at_once().chunk_size(10), OFFERED);
+    let content = "12345678\r\n.\r\n5678\r\n12\r\n";
+    talk.session
+        .send(transaction(&["bob"]).content(content))
+        .unwrap();
+    assert_eq!(
+        talk.out(),
+        format!("{GROUP}BDAT 10\r\n12345678\r\nBDAT 10\r\n.\r\n5678\r\n1BDAT 3 LAST\r\n2\r\n")
+    );
+    talk.say("250 ok\r\n".repeat(5));
+    assert_eq!(talk.fates(), ["m1 to1 accepted: 250 ok"]);
+}
+
+#[test]
+fn the_window_bounds_the_chunks_that_are_unanswered() {
+    let config = at_once().chunk_size(10).max_unanswered_chunks(2);
+    let mut talk = Talk::open(config, OFFERED);
+    talk.session
+        .send(transaction(&["bob"]).content("12345678\r\n".repeat(5)))
+        .unwrap();
+    let chunk = "BDAT 10\r\n12345678\r\n";
+    assert_eq!(talk.out(), format!("{GROUP}{chunk}{chunk}"));
+    talk.exchange("250 ok\r\n250 ok\r\n", "");
+    talk.exchange("250 ok\r\n", chunk);
+    talk.exchange(
+        "250 ok\r\n250 ok\r\n",
+        &format!("{chunk}BDAT 10 LAST\r\n12345678\r\n"),
+    );
+}
+
+#[test]
+fn c_167_content_that_comes_piece_by_piece() {
+    let group = [GROUP.to_owned()];
+    let with = |chunks: &str| [group.clone(), [chunks.to_owned()]].concat();
+    let config = || careful().chunk_size(8);
+    assert_eq!(flights(config(), OFFERED, &[]), with("BDAT 0 LAST\r\n"));
+    assert_eq!(
+        flights(config(), OFFERED, &[b"a\r\n", b"b\r\n", b"c\r\n", b".\r\n"]),
+        with("BDAT 6\r\na\r\nb\r\nBDAT 6 LAST\r\nc\r\n.\r\n")
+    );
+    // Whatever is written at once is not divided.
+    assert_eq!(
+        flights(config(), OFFERED, &[b"1234567890\r\n", b"a\r\n"]),
+        with("BDAT 12\r\n1234567890\r\nBDAT 3 LAST\r\na\r\n")
+    );
+    // At once: with the recipients.
+    assert_eq!(
+        flights(at_once(), OFFERED, &[b"a\r\n"]),
+        [format!("{GROUP}BDAT 3 LAST\r\na\r\n")]
+    );
+}
+
+#[test]
+fn c_169_c_173_text_is_canonical_and_its_last_line_complete() {
+    let last = |config: Config, content: &[&[u8]]| flights(config, OFFERED, content).pop().unwrap();
+    assert_eq!(last(careful(), &[b"x"]), "BDAT 3 LAST\r\nx\r\n");
+    assert_eq!(last(careful(), &[b"x\r", b"\n"]), "BDAT 3 LAST\r\nx\r\n");
+    let repair = || careful().line_endings(LineEndings::Repair);
+    assert_eq!(last(repair(), &[b".\nx\r"]), "BDAT 6 LAST\r\n.\r\nx\r\n");
+    assert_eq!(
+        last(repair(), &[b"x\r", b"\n", b"\n"]),
+        "BDAT 5 LAST\r\nx\r\n\r\n"
+    );
+    let mut talk = Talk::open(careful(), OFFERED);
+    talk.session.send(transaction(&["bob"])).unwrap();
+    talk.out();
+    talk.say("250 ok\r\n250 ok\r\n");
+    assert_eq!(
+        talk.session.body().unwrap().write("a\nb"),
+        Err(ContentError::LoneLf { offset: 1 })
+    );
+}
+
+#[test]
+fn c_170_c_171_binary_content_is_not_looked_at_and_needs_both() {
+    let binary = || {
+        transaction(&["bob"])
+            .body(BodyType::BinaryMime)
+            .content(&b"a\n\0\r.\r\nb\xff"[..])
+    };
+    for keywords in [&OFFERED[..1], &OFFERED[..2], &["PIPELINING", "BINARYMIME"]] {
+        let mut talk = Talk::open(config(), keywords);
+        talk.session.send(binary()).unwrap();
+        assert_eq!(talk.out(), "");
+        assert_eq!(
+            talk.fates(),
+            ["m1 to1 not sent: the server does not take binary content"]
+        );
+    }
+    // Whatever the settings are, and whatever it holds.
+    let mut talk = Talk::open(config().line_endings(LineEndings::Repair), OFFERED);
+    talk.session.send(binary()).unwrap();
+    assert_eq!(
+        talk.out(),
+        "MAIL FROM:<alice@example.org> BODY=BINARYMIME\r\nRCPT TO:<bob@example.net>\r\n"
+    );
+    talk.say("250 ok\r\n250 ok\r\n");
+    assert_eq!(talk.out_octets(), b"BDAT 9 LAST\r\na\n\0\r.\r\nb\xff");
+}
+
+#[test]
+fn c_163_c_164_c_165_a_refused_chunk_is_the_end() {
+    // The chunks behind it are in the pipeline; what is said to them is nothing new.
+    let config = || at_once().chunk_size(10).max_unanswered_chunks(2);
+    let content = "12345678\r\n".repeat(5);
+    let mut talk = Talk::open(config(), OFFERED);
+    talk.session
+        .send(transaction(&["bob"]).content(content.clone()))
+        .unwrap();
+    talk.session.send(message(&["bob"])).unwrap();
+    talk.out();
+    talk.exchange("250 ok\r\n250 ok\r\n452 full\r\n", "");
+    talk.exchange("503 no\r\n", "RSET\r\n");
+    assert_eq!(talk.fates(), ["m1 to1 refused in the content: 452 full"]);
+    talk.exchange(
+        "250 ok\r\n",
+        &format!("{GROUP}BDAT 10\r\nSubject: xBDAT 10\r\n\r\n\r\nHello."),
+    );
+    // The last one refused.
+    talk.exchange(
+        "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n",
+        "BDAT 2 LAST\r\n\r\n",
+    );
+    talk.exchange("554 no\r\n", "RSET\r\n");
+    assert_eq!(
+        talk.fates(),
+        ["m2 to1 refused at the end of the content: 554 no"]
+    );
+    talk.say("250 ok\r\n");
+    assert!(talk.session.is_reusable());
+    // A last one that is accepted behind a failure is no delivery.
+    let config = at_once().chunk_size(12);
+    let mut talk = Talk::open(config, OFFERED);
+    talk.session
+        .send(transaction(&["bob"]).content("1234567890\r\n12\r\n"))
+        .unwrap();
+    talk.out();
+    talk.say("250 ok\r\n250 ok\r\n452 full\r\n250 ok\r\n");
+    assert_eq!(talk.fates(), ["m1 to1 refused in the content: 452 full"]);
+    assert_eq!(talk.error.unwrap().kind(), &ErrorKind::Unexpected);
+}
+
+#[test]
+fn a_refused_chunk_takes_the_permission_away() {
+    let mut talk = Talk::open(careful().chunk_size(4), OFFERED);
+    talk.session.send(transaction(&["bob"])).unwrap();
+    talk.out();
+    talk.say("250 ok\r\n250 ok\r\n");
+    talk.session.body().unwrap().write("abc\r\n").unwrap();
+    talk.session.body().unwrap().write("def\r\n").unwrap();
+    assert_eq!(talk.out(), "BDAT 5\r\nabc\r\n");
+    assert!(talk.session.wants_content());
+    talk.exchange("552 enough\r\n", "RSET\r\n");
+    assert!(!talk.session.wants_content() && talk.session.body().is_none());
+    assert_eq!(talk.fates(), ["m1 to1 refused in the content: 552 enough"]);
+    talk.say("250 ok\r\n");
+    assert!(talk.session.is_reusable());
+}
+
+#[test]
+fn quit_needs_no_rset_before_it() {
+    let mut talk = Talk::open(at_once(), OFFERED);
+    talk.session.send(message(&["bob"])).unwrap();
+    talk.session.quit().unwrap();
+    talk.out();
+    talk.exchange("250 ok\r\n250 ok\r\n552 no\r\n", "QUIT\r\n");
+}
+
+#[test]
+fn nobody_accepted_is_nobody_sent_to() {
+    // Before any content.
+    let mut talk = Talk::open(careful(), OFFERED);
+    talk.session.send(message(&["bob"])).unwrap();
+    talk.out();
+    talk.exchange("250 ok\r\n550 no\r\n", "RSET\r\n");
+    assert_eq!(talk.fates(), ["m1 to1 refused at RCPT: 550 no"]);
+    // With it: whatever the server says to the content, nobody has it.
+    for (answer, next) in [("503 no", "RSET\r\n"), ("250 ok", "")] {
+        let mut talk = Talk::open(at_once(), OFFERED);
+        talk.session.send(message(&["bob"])).unwrap();
+        talk.out();
+        talk.exchange("250 ok\r\n550 no\r\n", "");
+        talk.exchange(&format!("{answer}\r\n"), next);
+        assert_eq!(talk.fates(), ["m1 to1 refused at RCPT: 550 no"]);
+    }
+    // The server accepts what it has no sender for.
+    let mut talk = Talk::open(at_once(), OFFERED);
+    talk.session.send(message(&["bob"])).unwrap();
+    talk.out();
+    talk.say("451 no\r\n250 ok\r\n250 ok\r\n");
+    assert_eq!(
+        talk.fates(),
+        ["m1 to1 in doubt: a reply that makes no sense at the end of the content: 250 ok"]
+    );
+    // It refuses it, as it should.
+    let mut talk = Talk::open(at_once(), OFFERED);
+    talk.session.send(message(&["bob"])).unwrap();
+    talk.out();
+    talk.exchange("451 no\r\n503 no\r\n503 no\r\n", "RSET\r\n");
+    assert_eq!(talk.fates(), ["m1 to1 refused at MAIL: 451 no"]);
+}
+
+#[test]
+fn all_or_nothing_holds_the_last_chunk_back() {
+    let made = || {
+        transaction(&["bob", "carol"])
+            .policy(RecipientPolicy::AllOrNothing)
+            .content("12345678\r\nabcdefgh\r\n")
+    };
+    let group = format!("{GROUP}RCPT TO:<carol@example.net>\r\n");
+    let open = || {
+        let mut talk = Talk::open(at_once().chunk_size(10), OFFERED);
+        talk.session.send(made()).unwrap();
+        assert_eq!(talk.out(), format!("{group}BDAT 10\r\n12345678\r\n"));
+        talk
+    };
+    let mut talk = open();
+    talk.exchange("250 ok\r\n250 ok\r\n", "");
+    talk.exchange("250 ok\r\n", "BDAT 10 LAST\r\nabcdefgh\r\n");
+    talk.say("250 ok\r\n250 taken\r\n");
+    assert_eq!(
+        talk.fates(),
+        ["m1 to1 accepted: 250 taken", "m1 to2 accepted: 250 taken"]
+    );
+    let mut talk = open();
+    talk.exchange("250 ok\r\n250 ok\r\n550 no\r\n", "");
+    talk.exchange("250 ok\r\n", "RSET\r\n");
+    assert_eq!(
+        talk.fates(),
+        [
+            "m1 to1 not sent: another recipient was refused",
+            "m1 to2 refused at RCPT: 550 no"
+        ]
+    );
+}
+
+#[test]
+fn a_loss_leaves_in_doubt_what_has_left_in_full() {
+    let all = format!("{GROUP}{CHUNK}");
+    for sent in 0..=all.len() {
+        let mut talk = Talk::open(at_once(), OFFERED);
+        talk.session.send(message(&["bob"])).unwrap();
+        talk.send(sent);
+        talk.eof();
+        let fate = talk.fates().remove(0);
+        let in_doubt = fate.contains("in doubt");
+        assert_eq!(in_doubt, sent == all.len(), "{sent}: {fate}");
+    }
+}
