@@ -81,7 +81,7 @@ impl Sender {
     #[must_use]
     pub fn can(self, work: Work) -> bool {
         match work {
-            Work::Across | Work::Chunked => self == Self::Floor,
+            Work::Across | Work::Chunked | Work::Quit => self == Self::Floor || self.is_ours(),
             Work::Connections => {
                 matches!(
                     self,

@@ -49,13 +49,15 @@ pub enum Work {
     Connections,
     /// Connect, send 1 KiB, quit.
     Session,
+    /// The same, with QUIT in the group of the end of the content.
+    Quit,
     /// Connect, STARTTLS, send 1 KiB, quit.
     Tls,
 }
 
 impl Work {
     /// All of it.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Small,
         Self::Across,
         Self::Chunked,
@@ -65,6 +67,7 @@ impl Work {
         Self::Dots,
         Self::Connections,
         Self::Session,
+        Self::Quit,
         Self::Tls,
     ];
 
@@ -81,6 +84,7 @@ impl Work {
             Self::Dots => "dots",
             Self::Connections => "connections",
             Self::Session => "session",
+            Self::Quit => "quit",
             Self::Tls => "tls",
         }
     }
@@ -89,12 +93,6 @@ impl Work {
     pub fn named(name: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|work| work.name() == name);
         found.ok_or_else(|| format!("no work is called {name}").into())
-    }
-
-    /// Whether each message has a connection of its own.
-    #[must_use]
-    pub fn connects(self) -> bool {
-        matches!(self, Self::Session | Self::Tls)
     }
 
     /// The recipients of a message.

@@ -49,8 +49,9 @@ struct Counts {
 pub struct Bench<'a> {
     pub directory: &'a Path,
     pub quick: bool,
-    pub system_calls: bool,
-    pub instructions: bool,
+    /// How system calls are counted, if they can be.
+    pub system_calls: Option<Look>,
+    pub instructions: Option<Look>,
     pub plain: Sink,
     pub held: Sink,
     pub tls: Sink,
@@ -63,8 +64,8 @@ impl<'a> Bench<'a> {
         Ok(Self {
             directory,
             quick,
-            system_calls: !quick && Look::SystemCalls.is_possible(),
-            instructions: !quick && Look::Instructions.is_possible(),
+            system_calls: Look::at_system_calls().filter(|_| !quick),
+            instructions: Look::at_instructions().filter(|_| !quick),
             plain: Sink::start(Options::default())?,
             held: Sink::start(Options {
                 hold: Some(HOLD),
@@ -80,64 +81,97 @@ impl<'a> Bench<'a> {
     /// What a message costs a sender.
     pub fn sender(&self, sender: Sender, work: Work) -> Result<Figures> {
         let counts = self.counts(work);
-        let sink = if work == Work::Tls {
-            &self.tls
-        } else {
-            &self.plain
-        };
-        let send = |look, warmup, count, sink: &Sink| -> Result<(Cost, u64)> {
-            let (warmup, count) = (u32::to_string(&warmup), u32::to_string(&count));
-            let address = sink.address.to_string();
-            let directory = self.directory.to_string_lossy();
-            let arguments = [
-                "send",
-                sender.name(),
-                work.name(),
-                &warmup,
-                &count,
-                &address,
-                &directory,
-            ];
-            Measured::start(look, &arguments, self.directory)?.finish()
-        };
-        let difference = |look| -> Result<Option<f64>> {
-            let (_, few) = send(look, counts.warmup, counts.few, sink)?;
-            let (_, many) = send(look, counts.warmup, counts.many, sink)?;
-            Ok(Some(
-                (many as f64 - few as f64) / f64::from(counts.many - counts.few),
-            ))
-        };
-
-        let mut figures = Figures::default();
+        let run =
+            |look, count| self.send(look, (sender, work), counts.warmup, count, self.sink(work));
         let timed = f64::from(counts.timed);
         let mut costs = Vec::new();
         for _ in 0..self.repetitions() {
-            costs.push(send(Look::Inside, counts.warmup, counts.timed, sink)?.0);
+            costs.push(run(Look::Inside, counts.timed)?.0);
         }
-        figures.cpu = least(&costs, |cost| cost.cpu).map(|cpu| cpu / timed);
-        figures.peak = least(&costs, |cost| cost.peak);
-        let (_, allocations) = send(Look::Allocations, counts.warmup, counts.timed, sink)?;
-        figures.allocations = Some(allocations as f64 / timed);
-        if self.system_calls {
-            figures.system_calls = difference(Look::SystemCalls)?;
-        }
+        let (_, allocations) = run(Look::Allocations, counts.timed)?;
+        let difference = |look, many| -> Result<Option<f64>> {
+            let messages = f64::from(many - counts.few);
+            let (_, few) = run(look, counts.few)?;
+            let (_, many) = run(look, many)?;
+            Ok(Some((many as f64 - few as f64) / messages))
+        };
         // Megabytes would take minutes, and say nothing new.
-        if self.instructions && !matches!(work, Work::Large | Work::File) {
-            figures.instructions = difference(Look::Instructions)?;
-        }
+        let instructions = self.instructions.filter(|_| !is_large(work));
+        let mut figures = Figures {
+            cpu: least(&costs, |cost| cost.cpu).map(|cpu| cpu / timed),
+            allocations: Some(allocations as f64 / timed),
+            system_calls: self
+                .system_calls
+                .map_or(Ok(None), |look| difference(look, counts.timed))?,
+            instructions: instructions.map_or(Ok(None), |look| difference(look, counts.many))?,
+            peak: self.peak(sender, work)?,
+            ..Figures::default()
+        };
         if !matches!(work, Work::Tls | Work::Connections) {
             let (few, many) = counts.held;
-            let before = self.held.flights();
-            send(Look::Inside, counts.warmup.min(few), few, &self.held)?;
-            let between = self.held.flights();
-            let (cost, _) = send(Look::Inside, counts.warmup.min(few), many, &self.held)?;
-            let flights = (self.held.flights() - between) as f64 - (between - before) as f64;
-            figures.round_trips = Some(flights / f64::from(many - few));
+            let warmup = counts.warmup.min(few);
+            let held = |count| -> Result<(Cost, u64)> {
+                let before = self.held.flights();
+                let (cost, _) =
+                    self.send(Look::Inside, (sender, work), warmup, count, &self.held)?;
+                Ok((cost, self.held.flights() - before))
+            };
+            let (_, fewer) = held(few)?;
+            let (cost, more) = held(many)?;
+            figures.round_trips = Some((more as f64 - fewer as f64) / f64::from(many - few));
             figures.time = Some(cost.time as f64 / f64::from(many));
-            // With few messages, since those that wait are memory, too.
-            figures.peak = Some(cost.peak as f64);
         }
         Ok(figures)
+    }
+
+    /// The most memory that one message takes, without that which the same
+    /// sender takes for a small one: that is its code, for the most part.
+    fn peak(&self, sender: Sender, work: Work) -> Result<Option<f64>> {
+        if !is_large(work) {
+            return Ok(None);
+        }
+        let peak = |work| -> Result<Option<f64>> {
+            let mut costs = Vec::new();
+            for _ in 0..self.repetitions() {
+                costs.push(
+                    self.send(Look::Inside, (sender, work), 0, 1, &self.plain)?
+                        .0,
+                );
+            }
+            Ok(least(&costs, |cost| cost.peak))
+        };
+        let both = peak(work)?.zip(peak(Work::Small)?);
+        Ok(both.map(|(large, small)| (large - small).max(0.0)))
+    }
+
+    fn send(
+        &self,
+        look: Look,
+        (sender, work): (Sender, Work),
+        warmup: u32,
+        count: u32,
+        sink: &Sink,
+    ) -> Result<(Cost, u64)> {
+        let (warmup, count) = (warmup.to_string(), count.to_string());
+        let (address, directory) = (sink.address.to_string(), self.directory.to_string_lossy());
+        let arguments = [
+            "send",
+            sender.name(),
+            work.name(),
+            &warmup,
+            &count,
+            &address,
+            &directory,
+        ];
+        Measured::start(look, &arguments, self.directory)?.finish()
+    }
+
+    fn sink(&self, work: Work) -> &Sink {
+        if work == Work::Tls {
+            &self.tls
+        } else {
+            &self.plain
+        }
     }
 
     /// What a message costs a receiver.
@@ -163,8 +197,8 @@ impl<'a> Bench<'a> {
         Ok(Figures {
             cpu: Some((cpu(&costs.1) - cpu(&costs.0)) / messages),
             allocations: difference(Look::Allocations)?,
-            system_calls: self.when(self.system_calls, || difference(Look::SystemCalls))?,
-            instructions: self.when(self.instructions, || difference(Look::Instructions))?,
+            system_calls: self.system_calls.map_or(Ok(None), difference)?,
+            instructions: self.instructions.map_or(Ok(None), difference)?,
             ..Figures::default()
         })
     }
@@ -190,15 +224,15 @@ impl<'a> Bench<'a> {
             costs.push(parse(Look::Inside, timed)?.0);
         }
         let allocations = parse(Look::Allocations, timed)?.1;
-        let instructions = || -> Result<Option<f64>> {
-            let (_, fewer) = parse(Look::Instructions, few)?;
-            let (_, more) = parse(Look::Instructions, many)?;
+        let instructions = |look| -> Result<Option<f64>> {
+            let (_, fewer) = parse(look, few)?;
+            let (_, more) = parse(look, many)?;
             Ok(Some((more as f64 - fewer as f64) / f64::from(many - few)))
         };
         Ok(Figures {
             cpu: least(&costs, |cost| cost.cpu).map(|cpu| cpu / f64::from(timed)),
             allocations: Some(allocations as f64 / f64::from(timed)),
-            instructions: self.when(self.instructions, instructions)?,
+            instructions: self.instructions.map_or(Ok(None), instructions)?,
             ..Figures::default()
         })
     }
@@ -207,10 +241,6 @@ impl<'a> Bench<'a> {
     pub fn idle(&self) -> Result<f64> {
         let (cost, _) = Measured::start(Look::Allocations, &["idle"], self.directory)?.finish()?;
         Ok(cost.peak as f64)
-    }
-
-    fn when<T>(&self, yes: bool, measure: impl FnOnce() -> Result<Option<T>>) -> Result<Option<T>> {
-        if yes { measure() } else { Ok(None) }
     }
 
     /// The least of some is what the others would have been on a machine with
@@ -226,12 +256,13 @@ impl<'a> Bench<'a> {
             Work::Chunked => (100, 10_000, 100, 1_100, (50, 250)),
             Work::Recipients => (10, 100, 10, 40, (1, 2)),
             Work::Large | Work::File => (1, 2, 1, 2, (1, 2)),
-            Work::Dots => (1, 3, 1, 2, (1, 2)),
+            // One peer takes some seconds for each.
+            Work::Dots => (0, 1, 0, 1, (0, 1)),
             Work::Connections => (200, 10_000, 200, 1_200, (0, 0)),
-            Work::Session => (10, 500, 10, 60, (2, 7)),
+            Work::Session | Work::Quit => (10, 500, 10, 60, (2, 7)),
             Work::Tls => (5, 100, 5, 25, (0, 0)),
         };
-        if !self.quick {
+        if !self.quick || work == Work::Dots {
             return Counts {
                 warmup,
                 timed,
@@ -247,12 +278,16 @@ impl<'a> Bench<'a> {
         };
         Counts {
             warmup: unit,
-            timed: unit,
+            timed: 2 * unit,
             few: unit,
             many: 2 * unit,
             held: (unit, 2 * unit),
         }
     }
+}
+
+fn is_large(work: Work) -> bool {
+    matches!(work, Work::Large | Work::File | Work::Dots)
 }
 
 fn least(costs: &[Cost], what: impl Fn(&Cost) -> u64) -> Option<f64> {

@@ -138,6 +138,7 @@ fn title(work: Work) -> &'static str {
         Work::Dots => "4 MiB in which every line is a dot, given in memory",
         Work::Connections => "1 KiB over each of a hundred connections, in one thread",
         Work::Session => "connect, send 1 KiB, quit",
+        Work::Quit => "the same, with QUIT in the group of the end of the content",
         Work::Tls => "connect, STARTTLS, send 1 KiB, quit",
     }
 }

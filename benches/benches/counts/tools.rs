@@ -1,6 +1,7 @@
 //! Processes that are measured, and what measures them from outside.
 
 use std::{
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
@@ -10,6 +11,8 @@ use std::{
 use smtp_benches::{Result, meter::Cost};
 
 const MEASURED: &str = env!("CARGO_BIN_EXE_measured");
+/// The event of the kernel that is counted.
+const SYSTEM_CALLS: &str = "raw_syscalls:sys_enter";
 const WITH_ALLOCATIONS: &str = env!("CARGO_BIN_EXE_measured-allocations");
 
 /// How to look at a process.
@@ -19,28 +22,60 @@ pub enum Look {
     Inside,
     /// The same, with an allocator that counts.
     Allocations,
-    /// Its system calls, counted by strace.
+    /// Its system calls, counted by perf.
     SystemCalls,
+    /// The same by strace, which is slower, and needs no rights.
+    TracedCalls,
     /// The instructions that it spends in user space, counted by callgrind.
     Instructions,
 }
 
 impl Look {
-    /// Whether the tool is there.
-    pub fn is_possible(self) -> bool {
-        let there = |tool| {
-            let run = Command::new(tool)
-                .arg("--version")
-                .stdout(Stdio::null())
-                .status();
-            run.is_ok_and(|status| status.success())
-        };
-        match self {
-            Self::Inside | Self::Allocations => true,
-            Self::SystemCalls => there("strace"),
-            Self::Instructions => there("valgrind"),
+    /// How system calls can be counted here.
+    pub fn at_system_calls() -> Option<Self> {
+        if succeeds("perf", &["stat", "-e", SYSTEM_CALLS, "true"]) {
+            return Some(Self::SystemCalls);
         }
+        succeeds("strace", &["-f", "-c", "true"]).then_some(Self::TracedCalls)
     }
+
+    /// How instructions can be counted here.
+    pub fn at_instructions() -> Option<Self> {
+        succeeds("valgrind", &["--version"]).then_some(Self::Instructions)
+    }
+
+    /// What it looks with, and what is to be looked at.
+    fn command(self, log: &Path) -> Command {
+        let (tool, options): (&str, &[&str]) = match self {
+            Self::Inside => return Command::new(MEASURED),
+            Self::Allocations => return Command::new(WITH_ALLOCATIONS),
+            Self::SystemCalls => ("perf", &["stat", "-x,", "-e", SYSTEM_CALLS, "-o"]),
+            Self::TracedCalls => ("strace", &["-f", "-c", "-U", "calls,name", "-o"]),
+            Self::Instructions => {
+                let mut log_file = OsString::from("--log-file=");
+                log_file.push(log);
+                let mut command = Command::new("valgrind");
+                command
+                    .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+                    .arg(log_file)
+                    .arg(MEASURED);
+                return command;
+            }
+        };
+        let mut command = Command::new(tool);
+        command.args(options).arg(log).arg(MEASURED);
+        command
+    }
+}
+
+fn succeeds(tool: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(tool);
+    let status = command
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
 }
 
 /// A process that is looked at.
@@ -56,27 +91,11 @@ impl Measured {
     /// Starts it.
     pub fn start(look: Look, arguments: &[&str], directory: &Path) -> Result<Self> {
         let log = directory.join("log");
-        let mut command = match look {
-            Look::Inside => Command::new(MEASURED),
-            Look::Allocations => Command::new(WITH_ALLOCATIONS),
-            Look::SystemCalls => {
-                let mut command = Command::new("strace");
-                command
-                    .args(["-f", "-c", "-U", "calls,name", "-o"])
-                    .arg(&log)
-                    .arg(MEASURED);
-                command
-            }
-            Look::Instructions => {
-                let mut command = Command::new("valgrind");
-                command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-                let mut option = std::ffi::OsString::from("--log-file=");
-                option.push(&log);
-                command.arg(option).arg(MEASURED);
-                command
-            }
-        };
-        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn()?;
+        let mut child = look
+            .command(&log)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()?;
         let output = child.stdout.take().ok_or("no output")?;
         Ok(Self {
             child,
@@ -105,6 +124,7 @@ impl Measured {
             Look::Inside => 0,
             Look::Allocations => cost.allocations,
             Look::SystemCalls => system_calls(&fs::read_to_string(&self.log)?)?,
+            Look::TracedCalls => traced_calls(&fs::read_to_string(&self.log)?)?,
             Look::Instructions => instructions(&fs::read_to_string(&self.log)?)?,
         };
         Ok((cost, counted))
@@ -119,8 +139,15 @@ impl Drop for Measured {
     }
 }
 
+/// A number, and what it counts, apart by commas.
+fn system_calls(log: &str) -> Result<u64> {
+    let line = log.lines().find(|line| line.contains(SYSTEM_CALLS));
+    let number = line.and_then(|line| line.split(',').next());
+    Ok(number.ok_or("perf counts nothing")?.parse()?)
+}
+
 /// The last line of the table is the sum.
-fn system_calls(table: &str) -> Result<u64> {
+fn traced_calls(table: &str) -> Result<u64> {
     let total = table
         .lines()
         .rev()

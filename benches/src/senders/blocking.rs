@@ -6,10 +6,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use smtp_blocking::{Connection, Connector};
+use smtp_blocking::{CONNECT_TIMEOUT, Connector, Error, connect};
 use smtp_proto::{
     TlsPolicy,
-    client::{Config, Outcome, Transaction},
+    client::{Chunking, Config, Outcome, Pipelining, Transaction},
     tls::ClientTls,
     types::{BodyType, Mailbox, ReversePath},
 };
@@ -17,14 +17,14 @@ use smtp_proto::{
 use crate::{
     Result,
     meter::Cost,
-    work::{FROM, HOST, Job, NAME, Work},
+    work::{DEPTH, FROM, HOST, Job, NAME, Work},
 };
 
 pub(crate) fn run(job: Job) -> Result<Cost> {
     match job.work {
-        Work::Session | Work::Tls => sessions(job),
+        Work::Session | Work::Quit | Work::Tls => sessions(job),
         Work::File => file(job),
-        Work::Across | Work::Chunked => Err("cannot do that yet".into()),
+        Work::Across | Work::Chunked => in_one_call(job),
         _ => one_after_another(job),
     }
 }
@@ -39,6 +39,22 @@ fn one_after_another(job: Job) -> Result<Cost> {
                 accepted(&connection.send(transaction)?)?;
             }
             Ok(())
+        },
+    )?;
+    connection.quit()?;
+    Ok(cost)
+}
+
+/// As one who has many messages for a server.
+fn in_one_call(job: Job) -> Result<Cost> {
+    let mut connection = connector(&job)?.connect("127.0.0.1", job.address.port())?;
+    let letters = Letters::new(&job)?;
+    let cost = job.measure(
+        |_, n| Ok(letters.take(n)),
+        |_, transactions| {
+            let mut result = Ok(());
+            connection.send_all(named(transactions), |(), sent| note(&mut result, sent))?;
+            result
         },
     )?;
     connection.quit()?;
@@ -84,9 +100,15 @@ fn sessions(job: Job) -> Result<Cost> {
         |_, n| Ok(letters.take(n)),
         |job, transactions| {
             for transaction in transactions {
-                let mut connection: Connection = connector.connect(HOST, job.address.port())?;
-                accepted(&connection.send(transaction)?)?;
-                connection.quit()?;
+                // The name is what the certificate is for, and is not looked up.
+                let stream = connect("127.0.0.1", job.address.port(), CONNECT_TIMEOUT)?;
+                let mut connection = connector.open(stream, HOST)?;
+                if job.work == Work::Quit {
+                    accepted(&connection.send_and_quit(transaction)?)?;
+                } else {
+                    accepted(&connection.send(transaction)?)?;
+                    connection.quit()?;
+                }
             }
             Ok(())
         },
@@ -106,6 +128,12 @@ pub(super) fn config(job: &Job) -> Result<Config> {
     let config = Config::new(&NAME.parse()?)?;
     Ok(match job.work {
         Work::Tls => config.tls(TlsPolicy::Required),
+        Work::Quit => config.quit_with_content(true),
+        Work::Across => config.pipelining(Pipelining::AcrossTransactions),
+        Work::Chunked => config
+            .pipelining(Pipelining::AcrossTransactions)
+            .chunking(Chunking::AtOnce)
+            .max_unanswered_messages(DEPTH as usize),
         _ => config,
     })
 }
@@ -138,6 +166,21 @@ impl Letters {
         (0..n)
             .map(|_| self.envelope().content(self.content.clone()))
             .collect()
+    }
+}
+
+/// What `send_all` takes. The names are not used here.
+pub(super) fn named(all: Vec<Transaction>) -> impl Iterator<Item = ((), Transaction)> {
+    all.into_iter().map(|transaction| ((), transaction))
+}
+
+/// Keeps what went wrong.
+pub(super) fn note(result: &mut Result, sent: std::result::Result<Outcome, Error>) {
+    let sent = sent
+        .map_err(Into::into)
+        .and_then(|outcome| accepted(&outcome));
+    if sent.is_err() {
+        *result = sent;
     }
 }
 

@@ -3,12 +3,13 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     sync::Arc,
 };
 
 use memchr::memchr_iter;
+use rustix::fs::sendfile;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
@@ -19,6 +20,9 @@ use crate::{
     meter::Cost,
     work::{DEPTH, FROM, HOST, Job, NAME, Work},
 };
+
+/// The most that the system is asked to copy at a time.
+const MOST: usize = 1 << 30;
 
 /// How many lines the sink replies to EHLO with, without STARTTLS.
 const EHLO_LINES: usize = 8;
@@ -53,7 +57,7 @@ pub fn content(content: &[u8]) -> Flight {
 
 pub(crate) fn run(job: Job) -> Result<Cost> {
     match job.work {
-        Work::Session => sessions(job),
+        Work::Session | Work::Quit => sessions(job),
         Work::Tls => sessions_in_tls(job),
         Work::Across => across(job),
         Work::Chunked => chunked(job),
@@ -124,7 +128,8 @@ fn file(job: Job) -> Result<Cost> {
             for _ in 0..n {
                 line.send(&envelope)?;
                 // The system copies it, and it has no dots to be stuffed.
-                io::copy(&mut File::open(job.file())?, &mut line.stream)?;
+                let file = File::open(job.file())?;
+                while sendfile(&line.stream, &file, None, MOST)? > 0 {}
                 line.send(&end)?;
             }
             Ok(())
@@ -133,12 +138,14 @@ fn file(job: Job) -> Result<Cost> {
 }
 
 fn sessions(job: Job) -> Result<Cost> {
-    let flights = [
-        ehlo(EHLO_LINES),
-        envelope(job.work),
-        content(&job.content),
-        quit(),
-    ];
+    let mut flights = vec![ehlo(EHLO_LINES), envelope(job.work), content(&job.content)];
+    match flights.last_mut() {
+        Some(last) if job.work == Work::Quit => {
+            last.octets.extend_from_slice(&quit().octets);
+            last.replies += 1;
+        }
+        _ => flights.push(quit()),
+    }
     job.measure(
         |_, n| Ok(n),
         |job, n| {

@@ -3,9 +3,9 @@
 use async_executor::LocalExecutor;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future::block_on};
 use smtp_proto::{client::Transaction, tls::ClientTls, types::BodyType};
-use smtp_smol::{Connection, Connector};
+use smtp_smol::{CONNECT_TIMEOUT, Connection, Connector, connect};
 
-use super::blocking::{Letters, accepted, config};
+use super::blocking::{Letters, accepted, config, named, note};
 use crate::{
     Result,
     meter::Cost,
@@ -14,10 +14,10 @@ use crate::{
 
 pub(crate) fn run(job: Job) -> Result<Cost> {
     match job.work {
-        Work::Session | Work::Tls => sessions(job),
+        Work::Session | Work::Quit | Work::Tls => sessions(job),
         Work::File => file(job),
         Work::Connections => connections(job),
-        Work::Across | Work::Chunked => Err("cannot do that yet".into()),
+        Work::Across | Work::Chunked => in_one_call(job),
         _ => one_after_another(job),
     }
 }
@@ -28,6 +28,23 @@ fn one_after_another(job: Job) -> Result<Cost> {
     let cost = job.measure(
         |_, n| Ok(letters.take(n)),
         |_, transactions| block_on(send(&mut connection, transactions)),
+    )?;
+    block_on(connection.quit())?;
+    Ok(cost)
+}
+
+/// As one who has many messages for a server.
+fn in_one_call(job: Job) -> Result<Cost> {
+    let mut connection = block_on(connector(&job)?.connect("127.0.0.1", job.address.port()))?;
+    let letters = Letters::new(&job)?;
+    let cost = job.measure(
+        |_, n| Ok(letters.take(n)),
+        |_, transactions| {
+            let mut result = Ok(());
+            let each = |(), sent| note(&mut result, sent);
+            block_on(connection.send_all(named(transactions), each))?;
+            result
+        },
     )?;
     block_on(connection.quit())?;
     Ok(cost)
@@ -118,9 +135,15 @@ fn sessions(job: Job) -> Result<Cost> {
         |job, transactions| {
             block_on(async {
                 for transaction in transactions {
-                    let mut connection = connector.connect(HOST, job.address.port()).await?;
-                    accepted(&connection.send(transaction).await?)?;
-                    connection.quit().await?;
+                    let port = job.address.port();
+                    let stream = connect("127.0.0.1", port, CONNECT_TIMEOUT).await?;
+                    let mut connection = connector.open(stream, HOST).await?;
+                    if job.work == Work::Quit {
+                        accepted(&connection.send_and_quit(transaction).await?)?;
+                    } else {
+                        accepted(&connection.send(transaction).await?)?;
+                        connection.quit().await?;
+                    }
                 }
                 Ok(())
             })
