@@ -284,6 +284,12 @@ fn nobody_accepted_is_nobody_sent_to() {
         talk.exchange(&format!("{answer}\r\n"), next);
         assert_eq!(talk.fates(), ["m1 to1 refused at RCPT: 550 no"]);
     }
+    // Nor is it sent again.
+    let mut talk = Talk::open(at_once(), OFFERED);
+    talk.session.send(message(&["bob"])).unwrap();
+    talk.out();
+    talk.exchange("451 no\r\n503 no\r\n250 ok\r\n", "");
+    assert_eq!(talk.fates(), ["m1 to1 refused at MAIL: 451 no"]);
     // The server accepts what it has no sender for.
     let mut talk = Talk::open(at_once(), OFFERED);
     talk.session.send(message(&["bob"])).unwrap();

@@ -452,10 +452,10 @@ impl Delivery {
     pub(super) fn accept(&mut self, reply: Reply, may_go_on: bool) -> bool {
         let fate = Fate::Accepted(self.within_room(reply));
         self.recipients.settle_all(fate, is_accepted);
-        let put_off = |p: Progress| matches!(p, Progress::PutOff | Progress::Waiting);
-        if !may_go_on || !self.recipients.any(put_off) {
+        if !may_go_on || !self.puts_off() {
             return false;
         }
+        let put_off = |p: Progress| matches!(p, Progress::PutOff | Progress::Waiting);
         self.recipients.change_all(Progress::Waiting, put_off);
         self.go_back();
         true

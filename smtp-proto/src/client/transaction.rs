@@ -4,11 +4,12 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::{config::Config, error::CommandError, outcome::NotSent};
 use crate::types::{
     BodyType, Capabilities, Capability, ForwardPath, LocalPart, Mailbox, Parameter, ParameterError,
-    Parameters, ReversePath, is_keyword,
+    Parameters, Print, ReversePath, is_keyword,
 };
 
 /// The most octets that a caller's parameters may take on one line: the sum of
@@ -31,7 +32,7 @@ const MAX_PARAMETERS_LEN: usize = 1500;
 #[derive(Clone, Debug)]
 pub struct Transaction {
     pub(super) reverse_path: ReversePath,
-    pub(super) recipients: Vec<Recipient>,
+    pub(super) recipients: SmallVec<[Recipient; 1]>,
     pub(super) content: Option<Content>,
     pub(super) policy: RecipientPolicy,
     pub(super) further: bool,
@@ -47,7 +48,7 @@ impl Transaction {
     pub fn new(reverse_path: impl Into<ReversePath>) -> Self {
         Self {
             reverse_path: reverse_path.into(),
-            recipients: Vec::new(),
+            recipients: SmallVec::new(),
             content: None,
             policy: RecipientPolicy::default(),
             further: true,
@@ -158,7 +159,7 @@ impl Transaction {
     /// Gives up what may be large.
     pub(super) fn clear(&mut self) {
         self.content = None;
-        self.recipients = Vec::new();
+        self.recipients = SmallVec::new();
         self.parameters = Vec::new();
     }
 
@@ -380,35 +381,41 @@ pub(super) struct MailLine<'a> {
     parameters: MailParameters,
 }
 
-impl fmt::Display for MailLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MAIL FROM:{}", self.transaction.reverse_path)?;
+impl Print for MailLine<'_> {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        out.write_str("MAIL FROM:")?;
+        self.transaction.reverse_path.print(out)?;
         if let Some(size) = self.parameters.size {
-            write!(f, " SIZE={size}")?;
+            out.write_str(" SIZE=")?;
+            size.print(out)?;
         }
         if let Some(body) = self.parameters.body {
-            write!(f, " BODY={body}")?;
+            out.write_str(" BODY=")?;
+            out.write_str(body.as_str())?;
         }
         if self.parameters.smtputf8 {
-            f.write_str(" SMTPUTF8")?;
+            out.write_str(" SMTPUTF8")?;
         }
-        write_parameters(f, &self.transaction.parameters)
+        print_parameters(&self.transaction.parameters, out)
     }
 }
 
 /// The line of RCPT.
 pub(super) struct RcptLine<'a>(pub(super) &'a Recipient);
 
-impl fmt::Display for RcptLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RCPT TO:{}", self.0.path)?;
-        write_parameters(f, &self.0.parameters)
+impl Print for RcptLine<'_> {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        out.write_str("RCPT TO:")?;
+        self.0.path.print(out)?;
+        print_parameters(&self.0.parameters, out)
     }
 }
 
-fn write_parameters(f: &mut fmt::Formatter<'_>, all: &[ExtensionParameter]) -> fmt::Result {
-    all.iter()
-        .try_for_each(|extension| write!(f, " {}", extension.parameter))
+fn print_parameters(all: &[ExtensionParameter], out: &mut impl fmt::Write) -> fmt::Result {
+    all.iter().try_for_each(|extension| {
+        out.write_char(' ')?;
+        extension.parameter.print(out)
+    })
 }
 
 fn check_mailbox(mailbox: Option<&Mailbox>, config: &Config) -> Result<(), CommandError> {

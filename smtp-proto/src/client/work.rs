@@ -1,7 +1,6 @@
 //! Carrying out requests, one after another.
 
 use alloc::{boxed::Box, collections::VecDeque};
-use core::fmt;
 
 use super::{
     authentication::Authentication,
@@ -15,7 +14,7 @@ use super::{
     state::{self, Input, State},
     transaction::{Content, Given, RcptLine, Transaction},
 };
-use crate::types::{Capability, Command, Reply};
+use crate::types::{Capability, Command, Print, Reply};
 
 /// The most records of transactions that are kept to be used again.
 const MAX_SPARES: usize = 16;
@@ -135,7 +134,7 @@ impl Session {
             }
             Some(Job::Request(id, command)) => {
                 self.advance(Input::Command);
-                self.command_line(Expected::Request(id), command);
+                self.command_line(Expected::Request(id), *command);
             }
             Some(Job::Authenticate(id, authentication)) => {
                 self.begin_authentication(*authentication, Some(id));
@@ -251,7 +250,7 @@ impl Session {
     }
 
     /// Puts a command into the output for which there is always room.
-    pub(super) fn command_line(&mut self, expected: Expected, line: impl fmt::Display) {
+    pub(super) fn command_line(&mut self, expected: Expected, line: impl Print) {
         if self.write_closed {
             // It never leaves, so that nothing can be an answer to it.
             self.pipeline.push(expected, u64::MAX, 0);

@@ -12,7 +12,7 @@ use super::{
     event::Discarded,
     exchange::{Identity, Progress},
     received::{Date, Received},
-    reply::{self, Fixed, Rejection, Said, Say},
+    reply::{self, Fixed, Rejection, Said, Say, Subject},
     state::{State, Trigger},
 };
 use crate::{
@@ -198,7 +198,7 @@ impl Dialogue {
 
     /// As [`say`](Self::say), with the name of the server in front of the text.
     pub(super) fn say_as_host(&mut self, fixed: Fixed) {
-        let said = Said::About(fixed, &self.config.host);
+        let said = Said::About(fixed, Subject::Host(&self.config.host));
         say(&mut self.output, &mut self.transcript, said);
     }
 
@@ -284,7 +284,7 @@ impl Dialogue {
         self.answered = true;
         self.is_open = true;
         let path = self.envelope.reverse_path();
-        let said = about(reply::MAIL_ACCEPTED, path, path.is_ascii());
+        let said = about(reply::MAIL_ACCEPTED, Subject::Sender(path), path.is_ascii());
         say(&mut self.output, &mut self.transcript, said);
         self.move_on(Trigger::Mail, Discarded::Reset);
     }
@@ -293,7 +293,11 @@ impl Dialogue {
     pub(super) fn add(&mut self) {
         self.answered = true;
         let path = self.candidate.path();
-        let said = about(reply::RCPT_ACCEPTED, path, path.is_ascii());
+        let said = about(
+            reply::RCPT_ACCEPTED,
+            Subject::Recipient(path),
+            path.is_ascii(),
+        );
         say(&mut self.output, &mut self.transcript, said);
         self.take_candidate();
         self.move_on(Trigger::Rcpt, Discarded::Reset);
@@ -360,7 +364,7 @@ fn say(output: &mut SendBuffer, transcript: &mut Transcript, said: Said<'_>) {
 }
 
 /// The reply about a path, which is not told to a client that could not read it.
-fn about(fixed: Fixed, path: &dyn fmt::Display, is_ascii: bool) -> Said<'_> {
+fn about(fixed: Fixed, path: Subject<'_>, is_ascii: bool) -> Said<'_> {
     if is_ascii {
         Said::About(fixed, path)
     } else {

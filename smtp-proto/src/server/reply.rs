@@ -12,7 +12,7 @@ use bytes::{BufMut, BytesMut};
 use memchr::memchr;
 
 use crate::{
-    types::{EnhancedCode, Host, Reply, ReplyCode, ReplyError},
+    types::{EnhancedCode, ForwardPath, Host, Print, Reply, ReplyCode, ReplyError, ReversePath},
     wire::{self, CRLF},
 };
 
@@ -123,11 +123,29 @@ impl Fixed {
 pub(super) enum Said<'a> {
     Fixed(Fixed),
     /// With what or whom it is about in front of its text.
-    About(Fixed, &'a dyn fmt::Display),
+    About(Fixed, Subject<'a>),
     /// With another text.
     Saying(Fixed, &'a str),
     Rejection(&'a Rejection),
     Reply(&'a Reply),
+}
+
+/// What or whom a reply is about.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    Host(&'a Host),
+    Sender(&'a ReversePath),
+    Recipient(&'a ForwardPath),
+}
+
+impl Print for Subject<'_> {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Host(host) => host.print(out),
+            Self::Sender(path) => path.print(out),
+            Self::Recipient(path) => path.print(out),
+        }
+    }
 }
 
 impl Said<'_> {
@@ -142,7 +160,12 @@ impl Said<'_> {
     pub(super) fn reply(self) -> Reply {
         match self {
             Self::Fixed(fixed) => fixed.reply(),
-            Self::About(fixed, subject) => fixed.saying(&format!("{subject} {}", fixed.text())),
+            Self::About(fixed, subject) => {
+                let mut text = String::new();
+                // Writing to a string cannot fail.
+                let _ = subject.print(&mut text);
+                fixed.saying(&format!("{text} {}", fixed.text()))
+            }
             Self::Saying(fixed, text) => fixed.saying(text),
             Self::Rejection(rejection) => rejection.reply(),
             Self::Reply(reply) => reply.clone(),
@@ -171,7 +194,8 @@ impl Said<'_> {
             Self::About(fixed, subject) => {
                 let (codes, text) = fixed.split();
                 out.put_slice(codes.as_bytes());
-                let _ = fmt::write(out, format_args!("{subject} "));
+                let _ = subject.print(out);
+                out.put_slice(b" ");
                 out.put_slice(text.as_bytes());
             }
             Self::Saying(fixed, text) => {
@@ -508,16 +532,22 @@ mod tests {
     #[test]
     fn what_is_written_is_the_reply() {
         let long = "word ".repeat(300);
-        let path = format!("<{}@example.org>", "a".repeat(600));
+        let path = |length| format!("<{}@example.org>", "a".repeat(length));
+        let sender: [ReversePath; 2] = [path(5), path(200)].map(|path| path.parse().unwrap());
+        let recipient: [ForwardPath; 2] = [path(5), path(200)].map(|path| path.parse().unwrap());
+        let host: Host = "mx.example.net".parse().unwrap();
+        let senders = sender.iter().map(Subject::Sender);
+        let subjects = senders.chain(recipient.iter().map(Subject::Recipient));
+        let subjects = subjects.chain([Subject::Host(&host)]);
         let rejection = |text: &str| Rejection::new(451, None, text).unwrap();
         let texts = ["stored as 7Q1", "", "two\nlines", "\u{fc}\r\n250 x", &long];
         let rejections = ["no", "", "two\nlines", &long].map(rejection);
         let greeting = from_host(250, "mx.example.net\nSIZE 5");
         let all = ALL.iter().map(|&fixed| Said::Fixed(fixed));
         let all = all.chain(texts.iter().map(|text| Said::Saying(RESET, text)));
-        let all = all.chain(texts.iter().map(|text| Said::About(MAIL_ACCEPTED, text)));
+        let all = all.chain(subjects.map(|subject| Said::About(MAIL_ACCEPTED, subject)));
         let all = all.chain(rejections.iter().map(Said::Rejection));
-        let all = all.chain([Said::About(SEND_CONTENT, &path), Said::Reply(&greeting)]);
+        let all = all.chain([Said::Saying(SEND_CONTENT, "go"), Said::Reply(&greeting)]);
         for said in all {
             let mut right = BytesMut::from("in front");
             let mut out = right.clone();

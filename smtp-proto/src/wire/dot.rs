@@ -317,10 +317,11 @@ impl Unstuffer {
             [] => return 0,
         };
         let mark = near_mark(first, input).or_else(|| Marks::behind(input, NEAR).next());
-        let (length, before, octet) = mark.unwrap_or(match input {
-            [.., _, last] => (input.len(), *last, b' '),
-            _ => (input.len(), first, b' '),
-        });
+        let last = match input {
+            [.., _, last] => *last,
+            _ => first,
+        };
+        let (length, before, octet) = mark.unwrap_or((input.len(), last, b' '));
         self.at = match (before, octet) {
             // A lone LF is next, which is not at the start of a line any more.
             (_, b'\n') => At::Text,

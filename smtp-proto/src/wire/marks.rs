@@ -32,7 +32,7 @@ const fn is_mark(before: u8, octet: u8) -> bool {
 /// The octets that together with the one before are either of the two: the
 /// place of each, counted from 0, the octet before, and the octet itself.
 #[derive(Clone, Debug)]
-pub(super) struct Marks<'a> {
+pub(crate) struct Marks<'a> {
     /// What is before the text.
     before: u8,
     text: &'a [u8],
@@ -47,7 +47,7 @@ pub(super) struct Marks<'a> {
 impl<'a> Marks<'a> {
     /// Those in `text`, which stands behind `before`.
     #[inline]
-    pub(super) fn new(before: u8, text: &'a [u8]) -> Self {
+    pub(crate) fn new(before: u8, text: &'a [u8]) -> Self {
         let first = text.first().is_some_and(|&first| is_mark(before, first));
         Self {
             before,
@@ -60,7 +60,7 @@ impl<'a> Marks<'a> {
 
     /// Those in `text` behind its first octet and `skipped` more.
     #[inline]
-    pub(super) const fn behind(text: &'a [u8], skipped: usize) -> Self {
+    pub(crate) const fn behind(text: &'a [u8], skipped: usize) -> Self {
         Self {
             before: 0,
             text,

@@ -174,6 +174,8 @@ struct Relay<'a> {
     arrived: BTreeSet<usize>,
     /// For whom it is responsible.
     taken: BTreeSet<(usize, usize)>,
+    /// Whose content it has answered with 421.
+    turned_away: BTreeSet<(usize, usize)>,
 }
 
 impl<'a> Relay<'a> {
@@ -205,6 +207,7 @@ impl<'a> Relay<'a> {
             decided: BTreeMap::new(),
             arrived: BTreeSet::new(),
             taken: BTreeSet::new(),
+            turned_away: BTreeSet::new(),
         }
     }
 
@@ -235,6 +238,17 @@ impl<'a> Relay<'a> {
         self.output.extend(reply.as_bytes());
         self.said += reply.len();
         !self.is_dead
+    }
+
+    /// Answers the end of content that was not refused before.
+    fn say_of_content(&mut self, code: u16) -> bool {
+        let was_over = self.is_over;
+        let holds = self.say(code, &format!("c{}", self.message));
+        if self.is_dead && !was_over {
+            let all = self.accepted.iter();
+            self.turned_away = all.map(|index| (self.message, *index)).collect();
+        }
+        holds
     }
 
     fn decide(&mut self, recipient: usize) {
@@ -412,7 +426,11 @@ impl<'a> Relay<'a> {
             return;
         }
         let news = !self.failed;
-        self.say(code, &format!("c{message}"));
+        if last && news {
+            self.say_of_content(code);
+        } else {
+            self.say(code, &format!("c{message}"));
+        }
         if code != 250 {
             // What is to come is discarded, until RSET.
             self.failed = true;
@@ -452,7 +470,7 @@ impl<'a> Relay<'a> {
     /// not.
     fn taken_or_not(&mut self, code: u16) {
         let message = self.message;
-        let holds = self.say(code, &format!("c{message}"));
+        let holds = self.say_of_content(code);
         self.decide_accepted();
         if holds && code == 250 && self.has_recipients() {
             let whole = content(message) + "\r\n";
@@ -484,6 +502,7 @@ pub(crate) struct Run {
     decided: BTreeMap<(usize, usize), usize>,
     arrived: BTreeSet<usize>,
     taken: BTreeSet<(usize, usize)>,
+    turned_away: BTreeSet<(usize, usize)>,
 }
 
 /// What makes octets go over the line in pieces.
@@ -531,7 +550,8 @@ pub(crate) fn run(rule: &Rule, settings: &Settings, list: &[Message], end: End) 
         _ => (usize::MAX, usize::MAX),
     };
     let mut sent = 0;
-    loop {
+    for round in 0.. {
+        assert!(round < 10_000, "no end: {:?}", talk.session);
         while let Some(body) = talk.session.body() {
             let id = body.transaction();
             let message = ids.iter().position(|other| *other == id).unwrap();
@@ -623,6 +643,7 @@ pub(crate) fn run(rule: &Rule, settings: &Settings, list: &[Message], end: End) 
         decided: relay.decided,
         arrived: relay.arrived,
         taken: relay.taken,
+        turned_away: relay.turned_away,
     }
 }
 
@@ -655,7 +676,12 @@ impl Run {
                     format!("{end:?}, {settings:?}: {to} {text}, and not {usual}")
                 };
                 let taken = self.taken.contains(&(message, index));
-                let by_421 = matches!(end, End::Closing(_)) && text.contains(": 421 bye");
+                let by_421 = self.turned_away.contains(&(message, index));
+                assert!(
+                    !by_421 || text == "refused with content: 421 bye",
+                    "{}",
+                    name()
+                );
                 match fate {
                     Fate::Accepted(_) => assert!(taken && text == usual, "{}", name()),
                     Fate::Refused { .. } => {
