@@ -169,7 +169,8 @@ impl Delivery {
             }
         }
         let utf8 = self.is_utf8();
-        for (index, recipient) in self.transaction.recipients.iter().enumerate() {
+        let unplain = (!self.transaction.is_plain()).then_some(&self.transaction.recipients);
+        for (index, recipient) in unplain.into_iter().flatten().enumerate() {
             if let Err(reason) = recipient.check_offered(offered, utf8) {
                 self.recipients.settle(index, Fate::NotSent(reason));
             }
@@ -195,8 +196,13 @@ impl Delivery {
             recipient.check_offered(offered, self.is_utf8())?;
         }
         self.recipients.add();
-        self.transaction.recipients.push(recipient);
+        self.transaction.push(recipient);
         Ok(self.transaction.recipients.len() - 1)
+    }
+
+    /// Whether nothing is told but its end.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.transaction.outcome_only
     }
 
     fn is_utf8(&self) -> bool {

@@ -36,6 +36,10 @@ pub struct Transaction {
     pub(super) content: Option<Content>,
     pub(super) policy: RecipientPolicy,
     pub(super) further: bool,
+    /// Only the end of it is told.
+    pub(super) outcome_only: bool,
+    /// No recipient is out of the ordinary: nothing about them has to be checked.
+    plain: bool,
     smtputf8: bool,
     size: Option<u64>,
     body: Option<BodyType>,
@@ -52,6 +56,8 @@ impl Transaction {
             content: None,
             policy: RecipientPolicy::default(),
             further: true,
+            outcome_only: false,
+            plain: true,
             smtputf8: false,
             size: None,
             body: None,
@@ -62,15 +68,20 @@ impl Transaction {
     /// Adds a recipient. One that is given twice is sent twice.
     #[must_use]
     pub fn recipient(mut self, recipient: impl Into<Recipient>) -> Self {
-        self.recipients.push(recipient.into());
+        self.push(recipient.into());
         self
     }
 
     /// Adds several recipients.
     #[must_use]
     pub fn recipients<R: Into<Recipient>>(mut self, all: impl IntoIterator<Item = R>) -> Self {
-        self.recipients.extend(all.into_iter().map(Into::into));
+        all.into_iter().for_each(|one| self.push(one.into()));
         self
+    }
+
+    pub(super) fn push(&mut self, recipient: Recipient) {
+        self.plain &= recipient.is_plain();
+        self.recipients.push(recipient);
     }
 
     /// Gives the content: header and body, in the form that the
@@ -135,6 +146,16 @@ impl Transaction {
         self
     }
 
+    /// Tells what became of it in the end, and not what the server says to MAIL
+    /// and to each RCPT: neither [`Event::Sender`](super::Event::Sender) nor
+    /// [`Event::Recipient`](super::Event::Recipient) comes. For drivers that would
+    /// drop them.
+    #[must_use]
+    pub fn outcome_only(mut self) -> Self {
+        self.outcome_only = true;
+        self
+    }
+
     /// Whether the content was given.
     #[must_use]
     pub fn has_content(&self) -> bool {
@@ -151,9 +172,17 @@ impl Transaction {
             taken.push(Parameter::smtputf8())?;
             check_parameters(taken, &self.parameters)?;
         }
+        if self.plain {
+            return Ok(());
+        }
         self.recipients
             .iter()
             .try_for_each(|recipient| recipient.check(config))
+    }
+
+    /// Whether a server that offers nothing can have every recipient.
+    pub(super) const fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// Gives up what may be large.
@@ -202,8 +231,8 @@ impl Transaction {
         if !ascii && !utf8_offered {
             return Err(NotSent::NeedsSmtpUtf8);
         }
-        parameters.smtputf8 =
-            utf8_offered && !(ascii && self.recipients.iter().all(Recipient::is_ascii));
+        parameters.smtputf8 = utf8_offered
+            && !(ascii && (self.plain || self.recipients.iter().all(Recipient::is_ascii)));
         for extension in &self.parameters {
             extension.check_offered(offered)?;
         }
@@ -300,6 +329,14 @@ impl Recipient {
         self.parameters
             .iter()
             .try_for_each(|extension| extension.check_offered(offered))
+    }
+
+    /// Whether there is nothing to check about it.
+    fn is_plain(&self) -> bool {
+        let mailbox = self.path.mailbox();
+        let is_long =
+            |mailbox: &Mailbox| mailbox.local_part().as_str().len() > LocalPart::RECOMMENDED_LEN;
+        self.parameters.is_empty() && self.path.is_ascii() && !mailbox.is_some_and(is_long)
     }
 
     fn is_ascii(&self) -> bool {

@@ -360,16 +360,17 @@ impl Session {
     }
 }
 
-/// The transaction in stages: the one to which more recipients may come.
+/// The transaction in stages: the one to which more recipients may come. Nothing
+/// but QUIT can be queued behind it.
 pub(super) fn in_stages<'a>(
     active: &'a mut VecDeque<Box<Delivery>>,
     queue: &'a mut VecDeque<Job>,
 ) -> Option<&'a mut Delivery> {
-    let queued = queue.iter_mut().filter_map(|job| match job {
-        Job::Transaction(delivery) => Some(delivery),
-        _ => None,
-    });
-    let mut all = active.iter_mut().chain(queued);
-    all.find(|delivery| delivery.open)
-        .map(|delivery| &mut **delivery)
+    let last = match queue.back_mut() {
+        None => active.back_mut(),
+        Some(Job::Transaction(delivery)) => Some(delivery),
+        Some(_) => None,
+    };
+    last.map(|delivery| &mut **delivery)
+        .filter(|delivery| delivery.open)
 }

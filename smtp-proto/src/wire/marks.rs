@@ -258,15 +258,16 @@ impl Survey {
     /// Returns whether there is an LF.
     #[inline]
     fn add<const N: usize>(&mut self, before: &[u8; N], block: &[u8; N]) -> bool {
-        let (mut lone, mut first_dot, mut nul, mut eight_bit, mut lf) =
-            (false, false, false, false, false);
+        let (mut lone, mut first_dot, mut lf) = (false, false, false);
+        let (mut lowest, mut bits) = (u8::MAX, 0);
         for (&before, &octet) in before.iter().zip(block) {
             lone |= is_lone(before, octet);
             first_dot |= is_first_dot(before, octet);
-            nul |= octet == 0;
-            eight_bit |= !octet.is_ascii();
             lf |= octet == b'\n';
+            lowest = lowest.min(octet);
+            bits |= octet;
         }
+        let (nul, eight_bit) = (lowest == 0, !bits.is_ascii());
         self.lone |= lone;
         self.first_dot |= first_dot;
         self.nul |= nul;
