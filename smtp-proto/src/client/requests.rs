@@ -16,7 +16,7 @@ use crate::types::{Argument, Command, RawCommand};
 /// Requests. An `Err` leaves the session as it was.
 impl Session {
     /// Queues a whole transaction. Several may be queued. Ends in one
-    /// [`Event::Finished`].
+    /// [`Event::Finished`](super::Event::Finished).
     ///
     /// # Errors
     /// [`CommandError`] if it cannot be sent to any server, or nothing more can
@@ -30,7 +30,7 @@ impl Session {
 
     /// Begins a transaction in stages: MAIL now, then [`rcpt`](Self::rcpt) for
     /// each recipient, then [`data`](Self::data). Each stage has its own event,
-    /// and the last is one [`Event::Finished`]. Recipients that are refused for
+    /// and the last is one [`Event::Finished`](super::Event::Finished). Recipients that are refused for
     /// being too many stay refused.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl Session {
     }
 
     /// Permission to supply content: `Some` exactly while the session can take
-    /// a chunk, which is from [`Event::BodyWanted`] to the end of the content,
+    /// a chunk, which is from [`Event::BodyWanted`](super::Event::BodyWanted) to the end of the content,
     /// except while much of it still waits to be sent.
     pub fn body(&mut self) -> Option<Body<'_>> {
         let transaction = self.active.back()?.id;
@@ -109,10 +109,11 @@ impl Session {
     }
 
     /// Authenticates, after everything that was queued before. Ends in one
-    /// [`Event::Authenticated`] or [`Event::AuthenticationFailed`], and until
+    /// [`Event::Authenticated`](super::Event::Authenticated) or
+    /// [`Event::AuthenticationFailed`](super::Event::AuthenticationFailed), and until
     /// then nothing else can be requested. For a client that asks its user once
     /// the session is open; others configure it
-    /// ([`Config::authentication`]).
+    /// ([`Config::authentication`](super::Config::authentication)).
     ///
     /// # Errors
     /// [`CommandError`] if the session is authenticated already, or a
