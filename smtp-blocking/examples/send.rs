@@ -39,6 +39,9 @@ use send_options::{Options, prepare};
 use source::{Progress, Source};
 use terminal::{note, say};
 
+/// How much of a file is read at once, in octets.
+const READ_LEN: usize = 32 * 1024;
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     if arguments.is_empty() {
@@ -119,7 +122,7 @@ fn transfer(
         // From its beginning, also if the server wants it a second time.
         file.rewind()?;
         progress.start();
-        let mut buffer = vec![0; 64 * 1024];
+        let mut buffer = vec![0; READ_LEN];
         let mut left = survey.length;
         // What a server does not want need not be read.
         while left > 0 && content.is_wanted() {

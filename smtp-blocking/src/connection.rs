@@ -4,7 +4,7 @@ use std::{fmt, net::TcpStream};
 
 use smtp_proto::{
     Entry, Instant, TlsFailure,
-    client::{CommandError, Config, Event, Session, Transaction},
+    client::{self, CommandError, Config, Event, Session, Transaction},
     types::Capabilities,
 };
 
@@ -70,7 +70,9 @@ impl Connection<TcpStream> {
 impl<S: Stream> Connection<S> {
     /// Opens a session over a stream that was connected just now: waits for the
     /// greeting, and says hello. No name is known here that a certificate could
-    /// be checked against: for TLS, use [`Connector::open`].
+    /// be checked against: for TLS, use [`Connector::open`]. A socket of one's own
+    /// should have `TCP_NODELAY`, as one that [`connect`](crate::connect) has made
+    /// has: without it the end of a message waits for acknowledgements.
     ///
     /// # Errors
     /// [`Error::Session`] if the server refuses the session.
@@ -211,14 +213,21 @@ impl<S: Stream> Connection<S> {
 
     /// The next event, if there is one.
     pub(crate) fn next_event(&mut self) -> Result<Option<Event>, Error> {
-        self.session.poll_event().map_err(|error| {
-            self.transport.farewell(&mut self.session);
-            let cause = self.transport.take_error();
-            match self.tls_failure.clone() {
-                Some(failure) => Error::Tls { failure, error },
-                None => Error::Session { error, cause },
-            }
-        })
+        match self.session.poll_event() {
+            Ok(event) => Ok(event),
+            Err(error) => Err(self.ended(error)),
+        }
+    }
+
+    /// The session has ended. Says so to the server, if it listens.
+    #[cold]
+    fn ended(&mut self, error: client::Error) -> Error {
+        self.transport.farewell(&mut self.session);
+        let cause = self.transport.take_error();
+        match self.tls_failure.clone() {
+            Some(failure) => Error::Tls { failure, error },
+            None => Error::Session { error, cause },
+        }
     }
 
     /// Moves octets once.
@@ -232,10 +241,14 @@ impl<S: Stream> Connection<S> {
         mut take: impl FnMut(Event) -> Option<T>,
     ) -> Result<T, Error> {
         loop {
-            match self.next_event()?.map(&mut take) {
-                Some(Some(taken)) => return Ok(taken),
-                Some(None) => {}
-                None => self.step(),
+            match self.session.poll_event() {
+                Ok(None) => self.step(),
+                Ok(Some(event)) => {
+                    if let Some(taken) = take(event) {
+                        return Ok(taken);
+                    }
+                }
+                Err(error) => return Err(self.ended(error)),
             }
         }
     }

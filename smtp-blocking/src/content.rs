@@ -49,7 +49,7 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
         Self {
             connection,
             id,
-            gathered: BytesMut::with_capacity(CHUNK_LEN),
+            gathered: BytesMut::new(),
             state: State::Open,
         }
     }
@@ -137,7 +137,6 @@ impl<'a, S: Stream> ContentWriter<'a, S> {
             if let Some(body) = self.connection.session.body() {
                 let chunk = self.gathered.split().freeze();
                 body.write(chunk).map_err(|error| self.fail(error))?;
-                self.gathered.reserve(CHUNK_LEN);
             } else {
                 self.wait()?;
             }
@@ -191,6 +190,10 @@ impl<S: Stream> Write for ContentWriter<'_, S> {
         }
         let room = CHUNK_LEN.saturating_sub(self.gathered.len());
         let taken = octets.get(..room).unwrap_or(octets);
+        if self.gathered.capacity() == 0 {
+            // What was gathered before has left: it is the same memory again.
+            self.gathered.reserve(CHUNK_LEN);
+        }
         self.gathered.extend_from_slice(taken);
         if self.gathered.len() >= CHUNK_LEN {
             self.send()?;

@@ -47,7 +47,7 @@ impl<'a, S: Stream> Message<'a, S> {
             Ok(reply) if reply.code().is_positive() => Ok(Self { connection, id }),
             Ok(reply) => Err(Error::Refused {
                 phase: Phase::Mail,
-                reply,
+                reply: reply.into(),
             }),
             // It cannot be sent, or could not because the session has ended.
             Err(outcome) => {

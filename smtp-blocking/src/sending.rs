@@ -121,7 +121,7 @@ impl<S: Stream> Connection<S> {
             return Err(Error::HasContent);
         }
         self.check_session()?;
-        let id = self.session.send(transaction)?;
+        let id = self.session.send(transaction.outcome_only())?;
         loop {
             let wanted = self.wait_for(|event| event.wants_body_of(id))?;
             if let Err(outcome) = wanted {
@@ -145,6 +145,6 @@ impl<S: Stream> Connection<S> {
         if !transaction.has_content() {
             return Err(Error::NoContent);
         }
-        Ok(self.session.send(transaction)?)
+        Ok(self.session.send(transaction.outcome_only())?)
     }
 }

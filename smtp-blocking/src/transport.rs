@@ -1,14 +1,14 @@
 //! Octets and time, between a session and a stream.
 
 use std::{
-    io::{self, ErrorKind, IoSlice},
+    io::{self, ErrorKind},
     net::TcpStream,
     time::Duration,
 };
 
 use smtp_proto::{
     Instant, TlsFailure, TlsInfo,
-    driver::{Machine, SLICES, fill},
+    driver::{Machine, with_slices},
 };
 
 use crate::{
@@ -31,9 +31,11 @@ const LINGER: Duration = Duration::from_secs(1);
 /// How long a peer may take to accept that a connection is closed.
 const LAST_WORD: Duration = Duration::from_millis(20);
 
-/// After this many octets were written without a read, one is tried: the peer
-/// may have had enough long ago.
-const LISTEN_EVERY: usize = 512 * 1024;
+/// After writing for so long, or so many octets, without a read, one is tried:
+/// the peer may have had enough long ago. That may cost a moment's wait, so that
+/// a fast peer is to have taken much in between.
+const LISTEN_AFTER: Duration = Duration::from_millis(100);
+const LISTEN_EVERY: usize = 8 * 1024 * 1024;
 
 /// What came of a write.
 enum Taken {
@@ -57,8 +59,13 @@ pub(crate) struct Transport<S> {
     channel: Channel<S>,
     opened: std::time::Instant,
     buffer: Box<[u8]>,
+    /// What time it was after the last read or write. What the caller has done
+    /// since then cannot have taken any of the peer's time.
+    last: Instant,
     /// Octets written since the last read.
     unheard: usize,
+    /// When the first of them were.
+    unheard_since: Instant,
     /// What broke the connection.
     error: Option<io::Error>,
 }
@@ -88,13 +95,20 @@ impl<S: Stream> Transport<S> {
             channel: Channel::new(stream),
             opened: std::time::Instant::now(),
             buffer: vec![0; READ_LEN].into_boxed_slice(),
+            last: Instant::ORIGIN,
             unheard: 0,
+            unheard_since: Instant::ORIGIN,
             error: None,
         }
     }
 
     pub(crate) fn now(&self) -> Instant {
         Instant::from_origin(self.opened.elapsed())
+    }
+
+    fn tick(&mut self) -> Instant {
+        self.last = self.now();
+        self.last
     }
 
     pub(crate) fn stream(&self) -> &S {
@@ -112,16 +126,22 @@ impl<S: Stream> Transport<S> {
     pub(crate) fn step(&mut self, session: &mut impl Machine) {
         let left = session
             .poll_timeout()
-            .map(|deadline| deadline.saturating_since(self.now()));
-        if left == Some(Duration::ZERO) {
-            session.handle_timeout(self.now());
+            .map_or(PATIENCE, |deadline| deadline.saturating_since(self.last));
+        if left.is_zero() {
+            session.handle_timeout(self.tick());
         } else if session.poll_transmit().is_none() {
-            self.read(session, left.unwrap_or(PATIENCE));
-        } else if self.unheard >= LISTEN_EVERY {
+            self.read(session, left);
+        } else if self.has_long_been_deaf() {
             self.read(session, GLANCE);
         } else {
-            self.write(session, left.unwrap_or(PATIENCE));
+            self.write(session, left);
         }
+    }
+
+    fn has_long_been_deaf(&self) -> bool {
+        self.unheard > 0
+            && (self.unheard >= LISTEN_EVERY
+                || self.last.saturating_since(self.unheard_since) >= LISTEN_AFTER)
     }
 
     /// Makes the handshake, unless the deadline of the session passes before, or
@@ -190,14 +210,18 @@ impl<S: Stream> Transport<S> {
         let Some(out) = session.poll_transmit() else {
             return Taken::Nothing;
         };
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let slices = fill(&mut slices, out);
         let limit = left.clamp(GLANCE, PATIENCE);
-        match self.channel.write_vectored(slices, limit) {
+        let channel = &mut self.channel;
+        let written = with_slices(out, |slices| channel.write_vectored(slices, limit));
+        let now = self.tick();
+        match written {
             Ok(0) => self.write_failed(session, ErrorKind::WriteZero.into()),
             Ok(n) => {
+                if self.unheard == 0 {
+                    self.unheard_since = now;
+                }
                 self.unheard += n;
-                session.handle_transmitted(n, self.now());
+                session.handle_transmitted(n, now);
                 return Taken::Some;
             }
             // The peer takes nothing: has it something to say?
@@ -212,18 +236,18 @@ impl<S: Stream> Transport<S> {
 
     fn write_failed(&mut self, session: &mut impl Machine, error: io::Error) {
         self.error.get_or_insert(error);
-        session.handle_write_closed(self.now());
+        session.handle_write_closed(self.last);
     }
 
     fn read(&mut self, session: &mut impl Machine, left: Duration) {
         self.unheard = 0;
         if !session.wants_input() {
-            session.handle_timeout(self.now());
+            session.handle_timeout(self.tick());
             return;
         }
         let limit = left.clamp(GLANCE, PATIENCE);
         let read = self.channel.read(&mut self.buffer, limit);
-        let now = self.now();
+        let now = self.tick();
         match read {
             Ok(n) => {
                 let input = self.buffer.get_mut(..n).unwrap_or_default();

@@ -6,6 +6,8 @@ use core::{fmt, ops::Deref};
 use bytes::{Buf, Bytes, BytesMut};
 use zeroize::Zeroizing;
 
+use crate::types::Print;
+
 /// A slice shorter than this is cheaper to copy than to keep.
 const GATHER_LEN: usize = 512;
 
@@ -36,10 +38,12 @@ pub(crate) struct SendBuffer {
 impl SendBuffer {
     /// Appends a line and its CRLF, unless that would be more than `room`
     /// octets. Returns the line.
-    pub(crate) fn line(&mut self, line: impl fmt::Display, room: usize) -> Option<&[u8]> {
+    #[expect(clippy::needless_pass_by_value, reason = "lines are made for this")]
+    pub(crate) fn line(&mut self, line: impl Print, room: usize) -> Option<&[u8]> {
         let before = self.written.len();
         // Writing to a buffer that grows cannot fail.
-        let _ = fmt::write(&mut self.written, format_args!("{line}\r\n"));
+        let _ = line.print(&mut self.written);
+        self.written.extend_from_slice(b"\r\n");
         let length = self.written.len() - before;
         if length > room {
             self.written.truncate(before);

@@ -76,6 +76,11 @@ impl Transcript {
         }
     }
 
+    /// Whether there is anybody to show things to.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(crate) fn reply(&mut self, reply: &Reply) {
         if let Some(hook) = self.hook() {
             hook(Entry::Reply(reply));

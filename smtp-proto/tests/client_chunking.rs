@@ -284,6 +284,12 @@ fn nobody_accepted_is_nobody_sent_to() {
         talk.exchange(&format!("{answer}\r\n"), next);
         assert_eq!(talk.fates(), ["m1 to1 refused at RCPT: 550 no"]);
     }
+    // Nor is it sent again.
+    let mut talk = Talk::open(at_once(), OFFERED);
+    talk.session.send(message(&["bob"])).unwrap();
+    talk.out();
+    talk.exchange("451 no\r\n503 no\r\n250 ok\r\n", "");
+    assert_eq!(talk.fates(), ["m1 to1 refused at MAIL: 451 no"]);
     // The server accepts what it has no sender for.
     let mut talk = Talk::open(at_once(), OFFERED);
     talk.session.send(message(&["bob"])).unwrap();
@@ -347,4 +353,84 @@ fn a_loss_leaves_in_doubt_what_has_left_in_full() {
         let in_doubt = fate.contains("in doubt");
         assert_eq!(in_doubt, sent == all.len(), "{sent}: {fate}");
     }
+}
+
+#[test]
+fn chunks_in_vain_and_then_quit() {
+    let mut talk = Talk::open(at_once().chunk_size(10).max_unanswered_chunks(1), OFFERED);
+    talk.session.send(message(&["bob"])).unwrap();
+    talk.session.quit().unwrap();
+    assert_eq!(talk.out(), format!("{GROUP}BDAT 10\r\nSubject: x"));
+    talk.exchange("250 ok\r\n550 no\r\n", "");
+    talk.exchange("503 no\r\n", "QUIT\r\n");
+    talk.say("221 bye\r\n");
+    assert_eq!(
+        talk.events().split_off(2),
+        ["m1 to1 refused at RCPT: 550 no", "m1 finished", "closed"]
+    );
+}
+
+#[test]
+fn a_chunk_refused_behind_a_recipient_tells_nothing_new() {
+    let mut talk = Talk::open(at_once().chunk_size(10), OFFERED);
+    talk.session
+        .send(message(&["bob", "no"]).policy(RecipientPolicy::AllOrNothing))
+        .unwrap();
+    talk.out();
+    talk.exchange("250 ok\r\n250 ok\r\n550 no\r\n503 x\r\n", "");
+    talk.exchange("503 x\r\n", "RSET\r\n");
+    assert_eq!(
+        talk.fates(),
+        [
+            "m1 to1 not sent: another recipient was refused",
+            "m1 to2 refused at RCPT: 550 no"
+        ]
+    );
+}
+
+#[test]
+fn c_113_a_refused_sender_leaves_nothing_in_doubt() {
+    for (replies, fate) in [
+        ("", "m1 to1 in doubt: connection lost at MAIL"),
+        ("550 no\r\n", "m1 to1 refused at MAIL: 550 no"),
+        ("550 no\r\n503 no\r\n", "m1 to1 refused at MAIL: 550 no"),
+        // Who knows what this server does.
+        (
+            "550 no\r\n250 ok\r\n",
+            "m1 to1 in doubt: connection lost at the end of the content",
+        ),
+    ] {
+        let mut talk = Talk::open(at_once(), OFFERED);
+        talk.session.send(message(&["bob"])).unwrap();
+        talk.out();
+        if !replies.is_empty() {
+            talk.say(replies);
+        }
+        talk.eof();
+        assert_eq!(talk.fates(), [fate], "{replies}");
+    }
+}
+
+#[test]
+fn c_106_c_146_quit_waits_for_those_who_were_put_off() {
+    let config = config().quit_with_content(true);
+    let mut talk = Talk::open(config, OFFERED);
+    talk.session.send(message(&["bob", "carol"])).unwrap();
+    talk.session.quit().unwrap();
+    talk.out();
+    let content = "Subject: x\r\n\r\nHello.\r\n.\r\n";
+    talk.exchange("250 ok\r\n250 ok\r\n452 full\r\n354 go\r\n", content);
+    talk.exchange(
+        "250 taken\r\n",
+        "MAIL FROM:<alice@example.org>\r\nRCPT TO:<carol@example.net>\r\nDATA\r\n",
+    );
+    talk.exchange(
+        "250 ok\r\n250 ok\r\n354 go\r\n",
+        &format!("{content}QUIT\r\n"),
+    );
+    talk.say("250 too\r\n221 bye\r\n");
+    assert_eq!(
+        talk.fates(),
+        ["m1 to1 accepted: 250 taken", "m1 to2 accepted: 250 too"]
+    );
 }

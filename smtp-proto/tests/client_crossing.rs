@@ -426,14 +426,28 @@ fn quit_with_the_last_content() {
 }
 
 #[test]
-fn recipients_that_were_put_off_are_refused_when_the_client_has_left() {
+fn recipients_that_were_put_off_come_before_quit() {
     let mut talk = Talk::open(config().quit_with_content(true), OFFERED);
     talk.session.send(message(&["bob", "carol"])).unwrap();
     talk.session.quit().unwrap();
     talk.out();
-    talk.say("250 ok\r\n250 ok\r\n452 later\r\n354 go\r\n");
-    talk.out();
+    talk.exchange("250 ok\r\n250 ok\r\n452 later\r\n354 go\r\n", CONTENT);
+    let carol = "MAIL FROM:<alice@example.org>\r\nRCPT TO:<carol@example.net>\r\nDATA\r\n";
+    talk.exchange("250 ok\r\n", carol);
+    let group = format!("{CONTENT}QUIT\r\n");
+    talk.exchange("250 ok\r\n250 ok\r\n354 go\r\n", &group);
     talk.say("250 ok\r\n221 bye\r\n");
+    assert_eq!(
+        talk.fates(),
+        ["m1 to1 accepted: 250 ok", "m1 to2 accepted: 250 ok"]
+    );
+    assert_eq!(talk.log.last(), Some(&Event::Closed));
+    // In the same group as RCPT it is too late.
+    let mut talk = Talk::open(deep(5).quit_with_content(true), OFFERED);
+    talk.session.send(message(&["bob", "carol"])).unwrap();
+    talk.session.quit().unwrap();
+    talk.out();
+    talk.say("250 ok\r\n250 ok\r\n452 later\r\n250 ok\r\n221 bye\r\n");
     assert_eq!(
         talk.fates(),
         [

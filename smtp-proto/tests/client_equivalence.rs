@@ -1,138 +1,246 @@
-//! What must not matter to what becomes of a message: pipelining, and where the
-//! server's octets are cut.
+//! What must not matter to what becomes of a message: pipelining, chunking, and
+//! where the server's octets are cut; nor when the session ends, as far as the
+//! server has said what becomes of it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
+mod relay_common;
 
 use common::{Talk, config, content, made};
 use proptest::prelude::*;
-use smtp_proto::client::{Event, Pipelining, RecipientPolicy};
-
-/// What a server makes of addresses and contents, always the same.
-#[derive(Clone, Debug)]
-struct Rule {
-    mail: Vec<u16>,
-    rcpt: Vec<u16>,
-    data: Vec<u16>,
-    dot: Vec<u16>,
-    data_for_nobody: u16,
-}
+use relay_common::{End, Message, Rule, Settings, run};
+use smtp_proto::client::{Chunking, Pipelining};
 
 fn a_rule() -> impl Strategy<Value = Rule> {
     let codes = |codes: &'static [u16]| prop::collection::vec(prop::sample::select(codes), 6);
+    let quota = prop_oneof![3 => Just(usize::MAX), 1 => 0_usize..50];
     (
         codes(&[250, 250, 250, 250, 451, 550]),
         codes(&[250, 250, 251, 450, 550, 452]),
         codes(&[354, 354, 354, 354, 451, 554]),
         codes(&[250, 250, 250, 250, 452, 554]),
+        prop::collection::vec(quota, 6),
         prop::sample::select(&[354_u16, 503, 554][..]),
+        any::<bool>(),
     )
-        .prop_map(|(mail, mut rcpt, data, dot, data_for_nobody)| {
-            // Who goes with whom depends on pipelining where a server says that
-            // no more fit, so that other refusals would then hit others.
-            let smooth =
-                data.iter().all(|code| *code == 354) && dot.iter().all(|code| *code == 250);
-            for code in &mut rcpt {
-                if *code == 452 && !smooth {
-                    *code = 550;
+        .prop_map(
+            |(mail, mut rcpt, mut data, mut end, mut quota, for_nobody, smooth)| {
+                // Who goes with whom depends on pipelining where a server says that
+                // no more fit, so that other refusals would then hit others.
+                if smooth {
+                    data.fill(354);
+                    end.fill(250);
+                    quota.fill(usize::MAX);
+                } else {
+                    for code in rcpt.iter_mut().filter(|code| **code == 452) {
+                        *code = 550;
+                    }
                 }
-            }
-            Rule {
-                mail,
-                rcpt,
-                data,
-                dot,
-                data_for_nobody,
-            }
-        })
+                Rule {
+                    mail,
+                    rcpt,
+                    data,
+                    end,
+                    quota,
+                    for_nobody,
+                }
+            },
+        )
 }
 
-fn fates_by_rule(rule: &Rule, pipelining: Pipelining, list: &[(usize, bool, bool)]) -> Vec<String> {
-    let mut config = config();
-    config = config.pipelining(pipelining);
-    let mut talk = Talk::open(config, &["PIPELINING"]);
-    for (message, (recipients, all_or_nothing, streamed)) in list.iter().enumerate() {
-        let mut made = made(message, *recipients);
-        if *all_or_nothing {
-            made = made.policy(RecipientPolicy::AllOrNothing);
-        }
-        if !streamed {
-            made = made.content(content(message));
-        }
-        talk.session.send(made).unwrap();
-    }
-    talk.session.quit().unwrap();
-    let (mut message, mut mail_accepted, mut somebody, mut in_content) = (0, false, false, false);
-    let mut all = Vec::new();
-    loop {
-        if let Some(body) = talk.session.body() {
-            body.write("x").unwrap();
-            talk.session.body().unwrap().finish().unwrap();
-        }
-        let out = talk.out();
-        if out.is_empty() {
-            all.extend(talk.fates());
-            assert_eq!(talk.log.last(), Some(&Event::Closed), "{all:?}");
-            return all;
-        }
-        let mut answers = String::new();
-        for line in out.lines() {
-            if in_content && line != "." {
-                continue;
-            }
-            let code = match line.split(' ').next().unwrap() {
-                "MAIL" => {
-                    message = line["MAIL FROM:<s".len()..line.find('@').unwrap()]
-                        .parse()
-                        .unwrap();
-                    somebody = false;
-                    mail_accepted = rule.mail[message] == 250;
-                    rule.mail[message]
-                }
-                "RCPT" if !mail_accepted => 503,
-                "RCPT" => {
-                    let index = line[line.find('-').unwrap() + 1..line.find('@').unwrap()]
-                        .parse::<usize>()
-                        .unwrap();
-                    let code = rule.rcpt[(message + index) % 6];
-                    somebody |= code < 300;
-                    code
-                }
-                "DATA" if !mail_accepted || !somebody => {
-                    in_content = rule.data_for_nobody == 354;
-                    rule.data_for_nobody
-                }
-                "DATA" => {
-                    in_content = rule.data[message] == 354;
-                    rule.data[message]
-                }
-                "." => {
-                    in_content = false;
-                    if somebody { rule.dot[message] } else { 554 }
-                }
-                "QUIT" => 221,
-                _ => 250,
-            };
-            answers += &format!("{code} x\r\n");
-        }
-        talk.say(answers);
-    }
+fn messages() -> impl Strategy<Value = Vec<Message>> {
+    let message = (1_usize..6, prop::bool::weighted(0.25), any::<bool>()).prop_map(
+        |(recipients, all_or_nothing, streamed)| Message {
+            recipients,
+            all_or_nothing,
+            streamed,
+        },
+    );
+    prop::collection::vec(message, 1..6)
+}
+
+/// Every way to send.
+const WAYS: [(Pipelining, Chunking); 9] = {
+    use Chunking::{AtOnce, WhenAccepted, WhenNeeded};
+    use Pipelining::{AcrossTransactions, Off, WithinTransaction};
+    [
+        (Off, WhenNeeded),
+        (Off, WhenAccepted),
+        (Off, AtOnce),
+        (WithinTransaction, WhenNeeded),
+        (WithinTransaction, WhenAccepted),
+        (WithinTransaction, AtOnce),
+        (AcrossTransactions, WhenNeeded),
+        (AcrossTransactions, WhenAccepted),
+        (AcrossTransactions, AtOnce),
+    ]
+};
+
+/// Sizes and bounds, for any way to send.
+fn some_settings() -> impl Strategy<Value = Settings> {
+    (
+        prop::sample::select(&WAYS[..]),
+        1_usize..5,
+        prop_oneof![1_usize..20, 40_usize..60, Just(1000)],
+        1_usize..5,
+        prop_oneof![1 => 1_usize..8, 3 => Just(100)],
+        any::<bool>(),
+        prop_oneof![Just(Vec::new()), prop::collection::vec(1_usize..60, 1..12)],
+    )
+        .prop_map(
+            |((pipelining, chunking), depth, chunk_size, chunks, commands, quit, steps)| Settings {
+                depth,
+                chunk_size,
+                chunks,
+                commands,
+                quit_with_content: quit,
+                steps,
+                ..Settings::of(pipelining, chunking)
+            },
+        )
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn c_096_c_141_pipelining_changes_no_fate(
+    fn c_096_c_141_pipelining_and_chunking_change_no_fate(
         rule in a_rule(),
-        list in prop::collection::vec((1_usize..6, prop::bool::weighted(0.25), any::<bool>()), 1..6),
+        list in messages(),
+        some in some_settings(),
     ) {
-        let lock_step = fates_by_rule(&rule, Pipelining::Off, &list);
-        let pipelined = fates_by_rule(&rule, Pipelining::WithinTransaction, &list);
-        let recipients: usize = list.iter().map(|(recipients, ..)| recipients).sum();
-        prop_assert_eq!(lock_step.len(), recipients);
-        prop_assert_eq!(lock_step, pipelined);
+        let lock_step = run(&rule, &Settings::lock_step(), &list, End::Quit);
+        let whole = lock_step.told();
+        let puts_off = rule.rcpt.contains(&452);
+        for (pipelining, chunking) in WAYS {
+            let mut settings = Settings { pipelining, chunking, ..some.clone() };
+            // With the content QUIT goes out before it is known who is put off.
+            settings.quit_with_content &= !(puts_off && chunking == Chunking::AtOnce);
+            let run = run(&rule, &settings, &list, End::Quit);
+            prop_assert_eq!(&run.told(), &whole, "{:?}", settings);
+            run.check(&whole, &settings, End::Quit);
+        }
     }
+
+    #[test]
+    fn c_096_an_end_at_random_contradicts_no_fate(
+        rule in a_rule(),
+        list in messages(),
+        mut settings in some_settings(),
+        kind in 0..8,
+        at in any::<prop::sample::Index>(),
+    ) {
+        let puts_off = rule.rcpt.contains(&452);
+        settings.quit_with_content &= !puts_off || settings.chunking != Chunking::AtOnce;
+        let whole = run(&rule, &Settings::lock_step(), &list, End::Quit).told();
+        let undisturbed = run(&rule, &settings, &list, End::Quit);
+        let sent = at.index(undisturbed.sent + 1);
+        let reply = at.index(undisturbed.replies);
+        let end = match kind {
+            0 => End::Sent { octets: sent, heard: false },
+            1 => End::Sent { octets: sent, heard: true },
+            2 => End::WriteFails(sent),
+            3 => End::Heard(at.index(undisturbed.heard + 1)),
+            4 => End::Closing(reply),
+            5 => End::Garbage(reply),
+            6 => End::Silent(reply),
+            _ => End::StopsReading(sent),
+        };
+        run(&rule, &settings, &list, end).check(&whole, &settings, end);
+    }
+}
+
+/// Three messages: one of whose recipients is refused; one that comes piece by
+/// piece; one for all or nobody.
+const THREE: [Message; 3] = [
+    Message {
+        recipients: 2,
+        all_or_nothing: false,
+        streamed: false,
+    },
+    Message {
+        recipients: 1,
+        all_or_nothing: false,
+        streamed: true,
+    },
+    Message {
+        recipients: 2,
+        all_or_nothing: true,
+        streamed: false,
+    },
+];
+
+/// Every end at every place of the dialogue.
+fn every_end(rule: &Rule, settings: &Settings, list: &[Message]) {
+    let whole = run(rule, &Settings::lock_step(), list, End::Quit).told();
+    let undisturbed = run(rule, settings, list, End::Quit);
+    assert_eq!(undisturbed.told(), whole, "{settings:?}");
+    let visit = |end: End| run(rule, settings, list, end).check(&whole, settings, end);
+    for octets in 0..=undisturbed.sent {
+        visit(End::Sent {
+            octets,
+            heard: false,
+        });
+        visit(End::Sent {
+            octets,
+            heard: true,
+        });
+        visit(End::WriteFails(octets));
+        visit(End::StopsReading(octets));
+    }
+    for octets in 0..=undisturbed.heard {
+        visit(End::Heard(octets));
+    }
+    for reply in 0..undisturbed.replies {
+        visit(End::Closing(reply));
+        visit(End::Garbage(reply));
+        visit(End::Silent(reply));
+    }
+}
+
+fn every_way(rule: &Rule) {
+    for (pipelining, chunking) in WAYS {
+        let of_way = Settings::of(pipelining, chunking);
+        let small = Settings {
+            depth: 2,
+            chunk_size: 20,
+            quit_with_content: true,
+            ..of_way.clone()
+        };
+        every_end(rule, &of_way, &THREE);
+        every_end(rule, &small, &THREE);
+    }
+}
+
+#[test]
+fn c_096_c_113_every_end_where_all_is_accepted() {
+    every_way(&Rule::yes());
+}
+
+#[test]
+fn c_096_c_113_every_end_where_recipients_are_refused() {
+    let mut rule = Rule::yes();
+    // The first message's second, and the third's first.
+    rule.rcpt[1] = 550;
+    rule.rcpt[2] = 450;
+    every_way(&rule);
+}
+
+#[test]
+fn c_096_c_113_every_end_where_contents_are_refused() {
+    let mut rule = Rule::yes();
+    rule.end[0] = 554;
+    rule.quota[1] = 10;
+    rule.data[2] = 451;
+    every_way(&rule);
+}
+
+#[test]
+fn c_096_c_113_every_end_where_a_sender_is_refused() {
+    let mut rule = Rule::yes();
+    rule.mail[1] = 550;
+    rule.for_nobody = 354;
+    every_way(&rule);
 }
 
 /// Octets that are likely to mean something.

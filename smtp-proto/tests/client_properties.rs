@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{Talk, address, config, content, made, mailbox};
 use proptest::prelude::*;
 use smtp_proto::{
-    client::{Config, Event, Fate, LineEndings, Pipelining, RecipientPolicy},
+    client::{Chunking, Config, Event, Fate, LineEndings, Pipelining, RecipientPolicy},
     types::Argument,
 };
 
@@ -207,12 +207,23 @@ impl Application {
 #[derive(Default)]
 struct Server {
     pipelining: bool,
+    chunking: bool,
     /// What has come and was not read.
     input: Vec<u8>,
     /// What it says and was not sent.
     output: Vec<u8>,
     /// The content that is coming in.
     content: Option<String>,
+    /// How much of a chunk is to come, and whether it is the last.
+    chunk: Option<(usize, bool)>,
+    /// What came in chunks.
+    chunks: Vec<u8>,
+    /// One of them was refused.
+    failed: bool,
+    /// Content has ended, and neither was its reply sent nor did RSET come.
+    unheard: bool,
+    /// Whose transaction it is.
+    message: usize,
     open: bool,
     mail_accepted: bool,
     accepted: Vec<String>,
@@ -221,6 +232,8 @@ struct Server {
     silent: bool,
     /// Contents that ended: for whom, and with which answer.
     finished: Vec<(BTreeSet<String>, u16)>,
+    /// Messages whose content ended with a chunk.
+    ended_in_chunks: BTreeSet<usize>,
     commands: Vec<String>,
     /// How many replies it has given.
     said: usize,
@@ -238,10 +251,11 @@ impl Server {
     }
 
     fn hello(&mut self) {
-        let text = if self.pipelining {
-            "250-mx\r\n250-8BITMIME\r\n250-SIZE\r\n250 PIPELINING\r\n"
-        } else {
-            "250 mx\r\n"
+        let text = match (self.pipelining, self.chunking) {
+            (true, true) => "250-mx\r\n250-CHUNKING\r\n250-SIZE\r\n250 PIPELINING\r\n",
+            (true, false) => "250-mx\r\n250-8BITMIME\r\n250-SIZE\r\n250 PIPELINING\r\n",
+            (false, true) => "250-mx\r\n250 CHUNKING\r\n",
+            (false, false) => "250 mx\r\n",
         };
         self.output.extend(text.as_bytes());
         self.said += 1;
@@ -258,9 +272,23 @@ impl Server {
         }
     }
 
-    /// Reads whole lines.
+    /// Reads whole lines, and of chunks what there is.
     fn read(&mut self, tape: &mut Tape) {
-        while let Some(at) = self.input.windows(2).position(|pair| pair == b"\r\n") {
+        loop {
+            if let Some((left, last)) = self.chunk {
+                let count = left.min(self.input.len());
+                self.chunks.extend(self.input.drain(..count));
+                self.chunk = Some((left - count, last));
+                if left > count {
+                    return;
+                }
+                self.chunk = None;
+                self.chunk_ended(last, tape);
+                continue;
+            }
+            let Some(at) = self.input.windows(2).position(|pair| pair == b"\r\n") else {
+                break;
+            };
             let line: Vec<u8> = self.input.drain(..at + 2).take(at).collect();
             let line = String::from_utf8(line).unwrap();
             assert!(!line.contains(['\r', '\n']), "a lone CR or LF: {line:?}");
@@ -291,18 +319,44 @@ impl Server {
         if for_whom.is_empty() {
             assert_eq!(text, "", "content for nobody");
         } else {
-            let first = for_whom.iter().next().unwrap();
-            let message: usize = first[1..first.find('-').unwrap()].parse().unwrap();
-            assert_eq!(text, as_received(message));
-            let same = for_whom
-                .iter()
-                .all(|to| to.starts_with(&format!("r{message}-")));
-            assert!(same, "{for_whom:?} in one transaction");
+            check_content(&for_whom, &text);
         }
         self.open = false;
         let code = Self::code(tape, 250, &[451, 554, 200, 552]);
         self.finished.push((for_whom, code));
+        self.unheard = true;
         self.say(code, tape);
+    }
+
+    fn chunk_ended(&mut self, last: bool, tape: &mut Tape) {
+        let discards = self.failed || !self.mail_accepted || self.accepted.is_empty();
+        let usual = if discards { 503 } else { 250 };
+        let code = Self::code(tape, usual, &[451, 554, 250, 552]);
+        let yes = code / 100 == 2;
+        if last {
+            let mut for_whom = BTreeSet::new();
+            if !discards {
+                for_whom.extend(self.accepted.iter().cloned());
+                check_content(&for_whom, str::from_utf8(&self.chunks).unwrap());
+            }
+            self.finished.push((for_whom, code));
+            self.ended_in_chunks.insert(self.message);
+            self.unheard = true;
+        }
+        // What was refused keeps the transaction open until RSET.
+        self.failed |= !yes;
+        self.open = !last || self.failed;
+        if last && yes {
+            self.forget();
+        }
+        self.say(code, tape);
+    }
+
+    fn forget(&mut self) {
+        self.open = false;
+        self.accepted.clear();
+        self.chunks.clear();
+        self.failed = false;
     }
 
     fn command(&mut self, line: &str, tape: &mut Tape) {
@@ -319,6 +373,10 @@ impl Server {
                     "{line}"
                 );
                 assert!(!self.open, "MAIL within a transaction");
+                assert!(!self.unheard, "MAIL behind content, and no RSET");
+                self.message = line["MAIL FROM:<s".len()..line.find('@').unwrap()]
+                    .parse()
+                    .unwrap();
                 Self::code(tape, 250, &[250, 250, 451, 550])
             }
             "RCPT" => {
@@ -334,6 +392,15 @@ impl Server {
                 let usual = if self.accepted.is_empty() { 503 } else { 354 };
                 Self::code(tape, usual, &[354, 354, 354, 451, 554])
             }
+            "BDAT" => {
+                let mut words = line.split(' ').skip(1);
+                let octets: usize = words.next().unwrap().parse().unwrap();
+                let last = words.next() == Some("LAST");
+                assert!(self.chunking && words.next().is_none(), "{line}");
+                assert!(last || octets > 0, "an empty chunk that is not the last");
+                self.chunk = Some((octets, last));
+                return;
+            }
             "RSET" => Self::code(tape, 250, &[250, 250, 250, 451]),
             "NOOP" | "VRFY" => Self::code(tape, 250, &[252, 550, 500]),
             "QUIT" => Self::code(tape, 221, &[221, 500]),
@@ -343,9 +410,9 @@ impl Server {
         match verb {
             "EHLO" if code == 250 => return self.hello(),
             "MAIL" => {
+                self.forget();
                 self.open = yes;
                 self.mail_accepted = yes;
-                self.accepted.clear();
             }
             "RCPT" if yes => {
                 self.open = true;
@@ -355,14 +422,24 @@ impl Server {
             // Only one 3yz is said here.
             "DATA" if code == 354 => self.content = Some(String::new()),
             "RSET" => {
-                self.open = false;
-                self.accepted.clear();
+                self.forget();
+                self.unheard = false;
             }
             "QUIT" => self.quit = true,
             _ => {}
         }
         self.say(code, tape);
     }
+}
+
+fn check_content(for_whom: &BTreeSet<String>, text: &str) {
+    let first = for_whom.iter().next().unwrap();
+    let message: usize = first[1..first.find('-').unwrap()].parse().unwrap();
+    assert_eq!(text, as_received(message));
+    let same = for_whom
+        .iter()
+        .all(|to| to.starts_with(&format!("r{message}-")));
+    assert!(same, "{for_whom:?} in one transaction");
 }
 
 fn as_received(message: usize) -> String {
@@ -387,11 +464,12 @@ struct End {
     forged: bool,
 }
 
-fn converse((config, limit): &(Config, usize), list: Vec<Request>, tape: &mut Tape) -> End {
-    let mut talk = Talk::new(config.clone());
+fn converse(chosen: &Chosen, list: Vec<Request>, tape: &mut Tape) -> End {
+    let mut talk = Talk::new(chosen.config.clone());
     let mut application = Application::new(list);
     let mut server = Server {
-        pipelining: tape.below(2) == 0,
+        pipelining: tape.below(4) != 3,
+        chunking: tape.below(2) == 0,
         ..Server::default()
     };
     let greeting = Server::code(tape, 220, &[220, 250, 554]);
@@ -421,7 +499,7 @@ fn converse((config, limit): &(Config, usize), list: Vec<Request>, tape: &mut Ta
             server.output.clear();
         }
         assert!(
-            server.said - unanswered <= *limit,
+            server.said - unanswered <= chosen.limit,
             "too many commands at once"
         );
         // The server says some, the client reads it.
@@ -437,9 +515,12 @@ fn converse((config, limit): &(Config, usize), list: Vec<Request>, tape: &mut Ta
         if !said.is_empty() {
             active = true;
             talk.say(said);
+            server.unheard &= !server.output.is_empty();
         }
         if tape.rarely(200) {
             broken = true;
+            // Whatever is put in may complete the reply.
+            server.unheard = false;
             match tape.below(7) {
                 6 => server.silent = true,
                 0 => talk.eof(),
@@ -535,31 +616,65 @@ fn outcomes(end: &End) -> BTreeMap<usize, Vec<Fate>> {
     outcomes
 }
 
-/// A configuration, and the most commands that it leaves unanswered.
-fn a_config() -> impl Strategy<Value = (Config, usize)> {
-    let numbers = (
-        1_usize..8,
-        30_usize..200,
+/// A configuration, and what it bounds.
+#[derive(Debug)]
+struct Chosen {
+    config: Config,
+    /// The most commands that may be unanswered.
+    limit: usize,
+    /// The most messages that may be in doubt.
+    in_doubt: usize,
+}
+
+fn a_config() -> impl Strategy<Value = Chosen> {
+    use Pipelining::{AcrossTransactions, Off, WithinTransaction};
+    let pipelining = [
+        WithinTransaction,
+        AcrossTransactions,
+        AcrossTransactions,
+        Off,
+    ];
+    let chunking = [
+        Chunking::WhenNeeded,
+        Chunking::WhenAccepted,
+        Chunking::AtOnce,
+        Chunking::AtOnce,
+    ];
+    let bounds = prop::option::weighted(0.4, (1_usize..8, 30_usize..200));
+    (
+        prop::sample::select(pipelining.to_vec()),
+        prop::sample::select(chunking.to_vec()),
+        bounds,
+        (1_usize..5, 1_usize..60, 1_usize..5),
         any::<bool>(),
         any::<bool>(),
-        any::<bool>(),
-    );
-    numbers.prop_map(|(commands, octets, bounded, lockstep, repair)| {
-        let mut config = config();
-        let mut limit = Config::DEFAULT_MAX_UNANSWERED_COMMANDS;
-        if lockstep {
-            config = config.pipelining(Pipelining::Off);
-        }
-        if bounded {
-            limit = commands;
-            config = config.max_unanswered_commands(commands);
-            config = config.max_unanswered_octets(octets);
-        }
-        if repair {
-            config = config.line_endings(LineEndings::Repair);
-        }
-        (config, limit)
-    })
+    )
+        .prop_map(|(pipelining, chunking, bounds, sizes, quit, repair)| {
+            let (depth, chunk_size, chunks) = sizes;
+            let mut config = config()
+                .pipelining(pipelining)
+                .chunking(chunking)
+                .max_unanswered_messages(depth)
+                .chunk_size(chunk_size)
+                .max_unanswered_chunks(chunks)
+                .quit_with_content(quit);
+            let mut limit = Config::DEFAULT_MAX_UNANSWERED_COMMANDS;
+            if let Some((commands, octets)) = bounds {
+                limit = commands;
+                config = config
+                    .max_unanswered_commands(commands)
+                    .max_unanswered_octets(octets);
+            }
+            if repair {
+                config = config.line_endings(LineEndings::Repair);
+            }
+            let deep = (pipelining, chunking) == (AcrossTransactions, Chunking::AtOnce);
+            Chosen {
+                config,
+                limit,
+                in_doubt: if deep { depth } else { 1 },
+            }
+        })
 }
 
 proptest! {
@@ -567,12 +682,12 @@ proptest! {
 
     #[test]
     fn every_message_has_one_fate_and_the_right_one(
-        config in a_config(),
+        chosen in a_config(),
         list in requests(),
         octets in prop::collection::vec(any::<u8>(), 0..1500),
     ) {
         let mut tape = Tape { octets, at: 0 };
-        let mut end = converse(&config, list, &mut tape);
+        let mut end = converse(&chosen, list, &mut tape);
         let cut_short = end.talk.error.is_some() || !end.all_said || end.broken;
         finish(&mut end);
         let outcomes = outcomes(&end);
@@ -588,6 +703,7 @@ proptest! {
             }
             answered.extend(for_whom.iter().cloned());
         }
+        let mut in_doubt = BTreeSet::new();
         for (message, fates) in &outcomes {
             for (index, fate) in fates.iter().enumerate() {
                 let to = address(*message, index);
@@ -595,7 +711,12 @@ proptest! {
                     Fate::Accepted(_) => {
                         prop_assert!(end.forged || taken.contains(&to), "{to} was not taken");
                     }
-                    Fate::InDoubt(_) => prop_assert!(answered.contains(&to), "{to} was never sent"),
+                    Fate::InDoubt(_) => {
+                        // With chunks it may not be known yet whom they are for.
+                        let ended = end.server.ended_in_chunks.contains(message);
+                        prop_assert!(ended || answered.contains(&to), "{to} was never sent");
+                        in_doubt.insert(*message);
+                    }
                     other => {
                         // Whoever was told that it was not sent does not have it,
                         // unless the line broke behind the answer.
@@ -605,5 +726,6 @@ proptest! {
                 }
             }
         }
+        prop_assert!(in_doubt.len() <= chosen.in_doubt, "{in_doubt:?} in doubt");
     }
 }

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{Talk, config, mailbox, message, transaction};
-use smtp_proto::client::{CommandError, RecipientPolicy};
+use common::{CONTENT, Talk, config, mailbox, message, transaction};
+use smtp_proto::client::{CommandError, Pipelining, RecipientPolicy};
 
 const MAIL: &str = "MAIL FROM:<alice@example.org>\r\n";
 const BOB: &str = "RCPT TO:<bob@example.net>\r\n";
@@ -130,4 +130,30 @@ fn all_or_nothing() {
             "m2 to3 not sent: the server takes ASCII addresses only"
         ]
     );
+}
+
+#[test]
+fn what_is_abandoned_does_not_cross() {
+    for by_quit in [false, true] {
+        let config = config().pipelining(Pipelining::AcrossTransactions);
+        let mut talk = Talk::open(config, &["PIPELINING"]);
+        talk.session.send(message(&["bob"])).unwrap();
+        talk.out();
+        talk.exchange("250 ok\r\n250 ok\r\n354 go\r\n", CONTENT);
+        talk.session.mail(transaction(&["carol"])).unwrap();
+        if by_quit {
+            talk.session.quit().unwrap();
+        } else {
+            talk.session.reset().unwrap();
+        }
+        assert_eq!(talk.out(), "");
+        talk.say("250 taken\r\n");
+        assert_eq!(
+            talk.fates(),
+            [
+                "m1 to1 accepted: 250 taken",
+                "m2 to1 not sent: given up by the caller"
+            ]
+        );
+    }
 }

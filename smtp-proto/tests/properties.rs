@@ -530,7 +530,7 @@ fn unstuff(pieces: &[&[u8]]) -> (Vec<Item>, Option<usize>) {
         let mut input = *piece;
         while let Some(unstuffed) = unstuffer.next(&mut input) {
             match unstuffed {
-                Unstuffed::Content(slice) => {
+                Unstuffed::Content(slice) | Unstuffed::DotLines(slice) => {
                     assert!(!slice.is_empty());
                     items.extend(slice.iter().map(|&octet| Item::Octet(octet)));
                 }
@@ -632,6 +632,49 @@ proptest! {
         prop_assert_eq!(&unstuff(&[&wire]), &expected);
         prop_assert_eq!(&unstuff(&pieces(&wire, &cuts)), &expected);
         prop_assert_eq!(&unstuff(&pieces(&wire, &[1])), &expected);
+    }
+}
+
+/// Octets that matter at every place of a long text, so that they are at the
+/// borders of the blocks that are looked at at once, and across them.
+#[test]
+fn c_067_s_066_every_place_of_a_block_by_the_book() {
+    let odd: [&[u8]; 11] = [
+        b".",
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b"\r\n.",
+        b"\r\n..",
+        b"\n.",
+        b"\r.",
+        b"\r\n.\r\n",
+        b"\n\n",
+        b"\r\r\n",
+    ];
+    let lines = [
+        "x".repeat(200),
+        "ab cd\r\n".repeat(25),
+        ".\r\n".repeat(140),
+        "..\r\n".repeat(140),
+    ];
+    for text in lines.map(String::into_bytes) {
+        for at in 0..=text.len() {
+            for odd in odd {
+                let octets = [&text[..at], odd, &text[at..]].concat();
+                let wire = stuff_plainly(&octets);
+                assert_eq!(stuff(&[&octets]), wire, "{odd:?} at {at}");
+                let split = at.saturating_sub(1);
+                assert_eq!(stuff(&[&octets[..split], &octets[split..]]), wire);
+                let content = unstuff_plainly(&octets);
+                assert_eq!(unstuff(&[&octets]), content, "{odd:?} at {at}");
+                assert_eq!(unstuff(&[&octets[..split], &octets[split..]]), content);
+                assert_eq!(unstuff(&[&wire]), {
+                    let content = with_line_ends(&octets);
+                    (content_and_end(&content), Some(wire.len()))
+                });
+            }
+        }
     }
 }
 

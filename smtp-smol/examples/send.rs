@@ -44,6 +44,9 @@ use send_options::{Options, prepare};
 use source::{Progress, Source};
 use terminal::{note, say};
 
+/// How much of a file is read at once, and ahead, in octets.
+const READ_LEN: usize = 32 * 1024;
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     if arguments.is_empty() {
@@ -122,7 +125,7 @@ async fn transfer(
         Source::File(file, survey) => (file, survey),
     };
     // Files are read in a thread: there is no waiting for a disk otherwise.
-    let mut file = Unblock::new(file);
+    let mut file = Unblock::with_capacity(READ_LEN, file);
     let mut progress = Progress::new(survey.length, options.quiet);
     let transaction = transaction.size(survey.size).body(survey.body);
     connection
@@ -130,7 +133,7 @@ async fn transfer(
             // From its beginning, also if the server wants it a second time.
             file.seek(SeekFrom::Start(0)).await?;
             progress.start();
-            let mut buffer = vec![0; 64 * 1024];
+            let mut buffer = vec![0; READ_LEN];
             let mut left = survey.length;
             // What a server does not want need not be read.
             while left > 0 && content.is_wanted() {

@@ -35,6 +35,7 @@
 //! gives it, and looking up a name and connecting have time limits of their
 //! own. And nothing is lost with a future that is dropped: see [`Connection`].
 
+mod alarm;
 mod channel;
 mod connect;
 mod connection;

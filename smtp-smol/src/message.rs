@@ -50,7 +50,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Message<'a, S> {
             Ok(reply) if reply.code().is_positive() => Ok(Self { connection, id }),
             Ok(reply) => Err(Error::Refused {
                 phase: Phase::Mail,
-                reply,
+                reply: reply.into(),
             }),
             // It cannot be sent, or could not because the session has ended.
             Err(outcome) => {

@@ -41,7 +41,9 @@ impl Connection {
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Opens a session over a stream that was connected just now: waits for the
     /// greeting, and says hello. No name is known here that a certificate could
-    /// be checked against: for TLS, use [`Connector::open`].
+    /// be checked against: for TLS, use [`Connector::open`]. A socket of one's own
+    /// should have `TCP_NODELAY`, as one that [`connect`](crate::connect) has made
+    /// has: without it the end of a message waits for acknowledgements.
     ///
     /// # Errors
     /// [`Error::Session`] if the server refuses the session.

@@ -135,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Err(Error::HasContent);
         }
         self.check_session().await?;
-        let id = self.session.send(transaction)?;
+        let id = self.session.send(transaction.outcome_only())?;
         loop {
             let wanted = self.wait_for(|event| event.wants_body_of(id)).await?;
             if let Err(outcome) = wanted {
@@ -162,6 +162,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if !transaction.has_content() {
             return Err(Error::NoContent);
         }
-        Ok(self.session.send(transaction)?)
+        Ok(self.session.send(transaction.outcome_only())?)
     }
 }

@@ -1,11 +1,11 @@
 //! Octets and time, between a session and a stream.
 
 use std::{
+    cell::Cell,
     future::{Future, poll_fn},
-    hint::black_box,
-    io::{self, ErrorKind, IoSlice},
+    io::{self, ErrorKind},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -14,10 +14,10 @@ use futures_io::{AsyncRead, AsyncWrite};
 use futures_lite::future;
 use smtp_proto::{
     Instant,
-    driver::{Machine, SLICES, fill},
+    driver::{Machine, with_slices},
 };
 
-use crate::channel::Channel;
+use crate::{alarm::Alarm, channel::Channel};
 
 /// How much is read at once, in octets.
 const READ_LEN: usize = 16 * 1024;
@@ -37,7 +37,13 @@ const STEPS_AT_ONCE: usize = 64;
 /// time is over.
 const LATE_READS: usize = 16;
 
-/// A stream, a clock, and a timer.
+thread_local! {
+    /// What is read into, lent to one read at a time: connections that wait are
+    /// many, and those that read are one.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A stream, a clock, and an alarm.
 ///
 /// All that is going on is kept here and in the session, and nothing in a
 /// future: one that is dropped loses nothing, and the next goes on where it was.
@@ -45,9 +51,10 @@ const LATE_READS: usize = 16;
 pub(crate) struct Transport<S> {
     channel: Channel<S>,
     opened: std::time::Instant,
-    timer: Timer,
-    /// What the timer is set to.
-    deadline: Option<Instant>,
+    alarm: Alarm,
+    /// What time it was after the last read or write. What the caller has done
+    /// since then cannot have taken any of the peer's time.
+    last: Instant,
     /// The last deadline that was found to have passed.
     missed: Option<Instant>,
     /// Reads since then.
@@ -73,8 +80,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         Self {
             channel,
             opened,
-            timer: Timer::never(),
-            deadline: None,
+            alarm: Alarm::new(opened),
+            last: Instant::ORIGIN,
             missed: None,
             late_reads: 0,
             unheard: 0,
@@ -91,6 +98,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
 
     pub(crate) fn now(&self) -> Instant {
         Instant::from_origin(self.opened.elapsed())
+    }
+
+    fn tick(&mut self) -> Instant {
+        self.last = self.now();
+        self.last
     }
 
     pub(crate) fn stream(&self) -> &S {
@@ -120,8 +132,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     }
 
     fn poll_once(&mut self, session: &mut impl Machine, context: &mut Context<'_>) -> Poll<()> {
-        let now = self.now();
-        if let Some(deadline) = session.poll_timeout().filter(|&deadline| deadline <= now) {
+        let deadline = session.poll_timeout();
+        if let Some(deadline) = deadline.filter(|&deadline| deadline <= self.last) {
             return self.poll_late(session, context, deadline);
         }
         let written = self.poll_write(session, context);
@@ -154,7 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         }
         self.late_reads += 1;
         if self.late_reads > LATE_READS || self.poll_read(session, context).is_pending() {
-            session.handle_timeout(self.now());
+            session.handle_timeout(self.tick());
         }
         Poll::Ready(())
     }
@@ -186,8 +198,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             let channel = &mut self.channel;
             loop {
                 let read = poll_fn(|context| {
-                    let mut buffer = [0; READ_LEN];
-                    Pin::new(&mut *channel).poll_read(context, &mut buffer)
+                    let read =
+                        |buffer: &mut [u8]| Pin::new(&mut *channel).poll_read(context, buffer);
+                    with_buffer(read)
                 });
                 match read.await {
                     Ok(n) if n > 0 => {}
@@ -217,18 +230,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         let Some(out) = session.poll_transmit() else {
             return self.poll_flush(session, context);
         };
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let slices = fill(&mut slices, out);
-        let written = match Pin::new(&mut self.channel).poll_write_vectored(context, slices) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(written) => written,
+        let channel = Pin::new(&mut self.channel);
+        let written = with_slices(out, |slices| channel.poll_write_vectored(context, slices));
+        let Poll::Ready(written) = written else {
+            return Poll::Pending;
         };
+        let now = self.tick();
         match written {
             Ok(0) => self.write_failed(session, ErrorKind::WriteZero.into()),
             Ok(n) => {
                 self.unheard += n;
                 self.unflushed = true;
-                session.handle_transmitted(n, self.now());
+                session.handle_transmitted(n, now);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => self.write_failed(session, error),
@@ -240,7 +253,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         if !self.unflushed {
             return Poll::Pending;
         }
-        match Pin::new(&mut self.channel).poll_flush(context) {
+        let flushed = Pin::new(&mut self.channel).poll_flush(context);
+        self.tick();
+        match flushed {
             Poll::Ready(Err(error)) if error.kind() != ErrorKind::Interrupted => {
                 self.unflushed = false;
                 self.write_failed(session, error);
@@ -257,7 +272,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
 
     fn write_failed(&mut self, session: &mut impl Machine, error: io::Error) {
         self.error.get_or_insert(error);
-        session.handle_write_closed(self.now());
+        session.handle_write_closed(self.last);
     }
 
     fn poll_read(&mut self, session: &mut impl Machine, context: &mut Context<'_>) -> Poll<()> {
@@ -265,53 +280,51 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         if !session.wants_input() {
             return Poll::Pending;
         }
-        // Not kept from one read to the next: connections that wait are many.
-        let mut buffer = [0; READ_LEN];
-        let read = match Pin::new(&mut self.channel).poll_read(context, &mut buffer) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(read) => read,
-        };
-        let now = self.now();
-        match read {
-            Ok(n) => {
-                let input = buffer.get_mut(..n).unwrap_or_default();
-                let secret = session.expects_secrets();
-                session.handle_input(input, now);
-                if secret {
-                    input.fill(0);
-                    // Nobody reads that, but it has to be done all the same.
-                    black_box(input);
+        with_buffer(|buffer| {
+            let channel = Pin::new(&mut self.channel);
+            let Poll::Ready(read) = channel.poll_read(context, buffer) else {
+                return Poll::Pending;
+            };
+            let now = self.tick();
+            match read {
+                Ok(n) => {
+                    let input = buffer.get_mut(..n).unwrap_or_default();
+                    let secret = session.expects_secrets();
+                    session.handle_input(input, now);
+                    if secret {
+                        input.fill(0);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.error.get_or_insert(error);
+                    session.handle_input(&[], now);
                 }
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => {
-                self.error.get_or_insert(error);
-                session.handle_input(&[], now);
-            }
-        }
-        Poll::Ready(())
+            Poll::Ready(())
+        })
     }
 
+    /// Waits for the deadline.
     fn poll_time(&mut self, session: &mut impl Machine, context: &mut Context<'_>) -> Poll<()> {
-        let deadline = session.poll_timeout();
-        if deadline != self.deadline {
-            self.deadline = deadline;
-            let at = deadline.and_then(|at| self.opened.checked_add(at.since_origin()));
-            match at {
-                Some(at) => self.timer.set_at(at),
-                None => self.timer = Timer::never(),
-            }
-        }
-        match Pin::new(&mut self.timer).poll(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(_) => {
-                // A timer that has fired has to be set anew.
-                self.deadline = None;
-                session.handle_timeout(self.now());
-                Poll::Ready(())
-            }
-        }
+        let Some(deadline) = session.poll_timeout() else {
+            return Poll::Pending;
+        };
+        let now = ready!(self.alarm.poll(deadline, context));
+        self.last = now;
+        session.handle_timeout(now);
+        Poll::Ready(())
     }
+}
+
+/// Lends the buffer of this thread. What is in it is of no use to anybody.
+fn with_buffer<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
+    // A stream may itself be made of one of these: it has a buffer of its own.
+    let mut buffer = BUFFER.take();
+    buffer.resize(READ_LEN, 0);
+    let done = read(&mut buffer);
+    BUFFER.set(buffer);
+    done
 }
 
 /// Waits, but not for long.

@@ -9,9 +9,19 @@
 
 use std::cell::Cell;
 
-use crate::adapter::Error;
-use crate::common::{Peer, Talk, bounded, from_alice, session_error, to_bob};
-use smtp_proto::client::{CommandError, ErrorKind, Fate, NotSent, Outcome, Phase, Transaction};
+use crate::adapter::{Connection, Error, smtp_proto};
+use crate::common::{
+    Peer, Talk, bounded, config, from_alice, lines, mailbox,
+    serving::{Seen, Serving, Stage, local, mx},
+    session_error, to_bob,
+};
+use smtp_proto::{
+    client::{
+        Chunking, CommandError, Config, ErrorKind, Fate, NotSent, Outcome, Phase, Pipelining,
+        Transaction,
+    },
+    server::Rejection,
+};
 
 fn message(number: usize) -> Transaction {
     to_bob().content(format!("{number}\r\n"))
@@ -253,7 +263,123 @@ fn m03_the_last_of_all_may_be_the_end_of_the_session() {
     });
 }
 
+/// Every way to send many messages.
+fn each_setting() -> Vec<Config> {
+    let across = config().pipelining(Pipelining::AcrossTransactions);
+    vec![
+        config().pipelining(Pipelining::Off),
+        config(),
+        config().chunking(Chunking::WhenAccepted),
+        across.clone(),
+        across.clone().chunking(Chunking::WhenAccepted),
+        across
+            .clone()
+            .chunking(Chunking::AtOnce)
+            .max_unanswered_messages(3),
+        across.chunking(Chunking::AtOnce),
+    ]
+}
+
+/// Refuses nobody.
+fn some(stage: Stage, what: &str) -> Result<(), Rejection> {
+    match stage {
+        Stage::Rcpt if what.contains("nobody") => Err(Rejection::no_such_user()),
+        _ => Ok(()),
+    }
+}
+
+#[test]
+fn m03_m04_many_messages_by_every_setting() {
+    for config in each_setting() {
+        bounded(move || {
+            let serving = Serving::start(mx(), local(), some);
+            let mut connection =
+                Connection::connect("127.0.0.1", serving.address.port(), config).unwrap();
+            let all = (0..100).map(|number| {
+                let to = if number % 7 == 3 { "nobody" } else { "bob" };
+                let to = mailbox(&format!("{to}@example.net"));
+                (
+                    number,
+                    from_alice().recipient(to).content(lines(number * 37)),
+                )
+            });
+            let mut told = 0;
+            connection
+                .send_all(all, |number, sent| {
+                    let outcome = sent.unwrap();
+                    assert_eq!(number, told);
+                    assert_eq!(outcome.is_complete(), number % 7 != 3, "{outcome:?}");
+                    told += 1;
+                })
+                .unwrap();
+            assert_eq!(told, 100);
+            assert!(connection.session().is_reusable());
+            connection.quit().unwrap();
+            let contents = serving.reports.recv().unwrap().into_iter();
+            let contents = contents.filter_map(|seen| match seen {
+                Seen::Message(_, content) => Some(content),
+                _ => None,
+            });
+            let sent = (0..100).filter(|number| number % 7 != 3);
+            assert!(contents.eq(sent.map(|number| lines(number * 37))));
+            serving.stop();
+        });
+    }
+}
+
+#[test]
+fn m18_each_that_was_taken_is_told_by_every_setting() {
+    for config in each_setting() {
+        for octets in [0, 1, 20] {
+            let config = config.clone();
+            bounded(move || {
+                let peer = Peer::new(move |mut talk| {
+                    talk.hello(&["PIPELINING", "CHUNKING"]);
+                    talk.turn("MAIL", "250 ok");
+                    talk.swallow(octets);
+                });
+                let mut connection = peer.open(config).unwrap();
+                let mut all = (0..50).map(|n| (n, to_bob().content(lines(100))));
+                let mut told = 0;
+                let ended = connection.send_all(all.by_ref(), |number, sent| {
+                    assert_eq!(number, told);
+                    let outcome = sent.unwrap();
+                    let fate = outcome.fate();
+                    assert!(
+                        matches!(fate, Fate::NotSent(_) | Fate::InDoubt(_)),
+                        "{fate:?}"
+                    );
+                    told += 1;
+                });
+                session_error(ended.unwrap_err());
+                let left = all.next().map_or(50, |(number, _)| number);
+                assert_eq!(told, left);
+                assert!(told > 0);
+                drop(connection);
+                peer.join();
+            });
+        }
+    }
+}
+
 // ---- with the end of the session ----
+
+#[test]
+fn c_146_quit_leaves_with_the_content() {
+    bounded(|| {
+        let peer = Peer::new(|mut talk| {
+            talk.hello(&["PIPELINING"]);
+            talk.envelope();
+            assert_eq!(talk.content(), b"0\r\n");
+            talk.expect("QUIT");
+            talk.say("250 ok\r\n221 bye\r\n");
+            talk.ended();
+        });
+        let connection = peer.open(config().quit_with_content(true)).unwrap();
+        assert!(connection.send_and_quit(message(0)).unwrap().is_complete());
+        peer.join();
+    });
+}
 
 #[test]
 fn m03_a_message_and_quit() {

@@ -99,13 +99,24 @@ impl BodyEncoder {
         self.check.chunk(chunk, policy)
     }
 
+    /// Whether all that was looked at goes over the wire as it is.
+    pub(super) const fn is_unaltered(&self) -> bool {
+        self.check.is_unaltered()
+    }
+
     /// Looks at the end of content that was looked at.
     pub(super) fn check_end(&self, policy: &ContentPolicy) -> Result<(), ContentError> {
         self.check.clone().finish(policy)
     }
 
-    /// Puts content into the output, dot-stuffed.
-    pub(super) fn encode(&mut self, chunk: &Bytes, out: &mut SendBuffer) {
+    /// Puts content into the output, dot-stuffed. `is_unaltered` says that there
+    /// is nothing to stuff.
+    pub(super) fn encode(&mut self, chunk: &Bytes, is_unaltered: bool, out: &mut SendBuffer) {
+        if is_unaltered {
+            self.stuffer.pass(chunk);
+            out.push(chunk, chunk);
+            return;
+        }
         self.stuffer.stuff(chunk, |piece| match piece {
             Stuffed::Content(slice) => out.push(chunk, slice),
             mark => out.extend(mark.octets()),
@@ -124,6 +135,7 @@ impl BodyEncoder {
             self.stuffer.stuff(content, |piece| match piece {
                 Stuffed::Content(slice) => held.push(content, slice),
                 Stuffed::Dot => {}
+                Stuffed::DotLines { content: lines, .. } => held.extend(lines),
                 mark => held.extend(mark.octets()),
             });
         } else {

@@ -251,7 +251,9 @@ impl Config {
 
     /// Whether QUIT, where it is next, is sent together with the end of the
     /// content (RFC 2920 section 3.1). Saves a round trip. Off by default: some
-    /// servers drop what they have read when the client leaves.
+    /// servers drop what they have read when the client leaves. With
+    /// [`Chunking::AtOnce`], recipients beyond those that the server takes in one
+    /// transaction are then refused, since that is known too late for another.
     #[must_use]
     pub fn quit_with_content(mut self, together: bool) -> Self {
         self.quit_with_content = together;

@@ -2,9 +2,10 @@
 
 use core::fmt;
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memrchr};
 
 use super::config::Config;
+use crate::wire::marks::{Survey, WINDOW};
 
 /// What content a session takes; see the setters of [`Config`].
 #[derive(Clone, Debug)]
@@ -93,6 +94,8 @@ pub(super) struct ContentCheck {
     /// The last octet was a CR.
     behind_cr: bool,
     eight_bit: bool,
+    /// Something may have to be put between octets that were seen.
+    altered: bool,
 }
 
 impl ContentCheck {
@@ -109,6 +112,14 @@ impl ContentCheck {
     }
 
     fn scan(&mut self, chunk: &[u8], policy: &ContentPolicy) -> Result<(), ContentError> {
+        if self.survey(chunk, policy) {
+            return Ok(());
+        }
+        self.altered = true;
+        self.look_closely(chunk, policy)
+    }
+
+    fn look_closely(&mut self, chunk: &[u8], policy: &ContentPolicy) -> Result<(), ContentError> {
         if !policy.nul
             && let Some(at) = memchr(0, chunk)
         {
@@ -154,6 +165,37 @@ impl ContentCheck {
         Ok(())
     }
 
+    /// Looks at all of a chunk at once, which settles it if it is as it should
+    /// be; `false` if it has to be looked at more closely, and nothing has
+    /// changed.
+    fn survey(&mut self, chunk: &[u8], policy: &ContentPolicy) -> bool {
+        let before = match self.seen - self.line_start {
+            _ if self.behind_cr => b'\r',
+            0 => b'\n',
+            _ => b' ',
+        };
+        let survey = Survey::of(before, chunk);
+        // What no line is longer than, unless one is said to be long.
+        let longest = (self.seen - self.line_start).saturating_add(2 * WINDOW as u64);
+        let short = |max| longest <= max as u64 && !survey.long_line;
+        if survey.lone
+            || survey.nul && !policy.nul
+            || policy.max_line.is_some_and(|max| !short(max))
+        {
+            return false;
+        }
+        self.altered |= survey.first_dot;
+        self.eight_bit |= survey.eight_bit;
+        if let Some(at) = memrchr(b'\n', chunk) {
+            self.line_start = self.seen + at as u64 + 1;
+        }
+        if let Some(&last) = chunk.last() {
+            self.behind_cr = last == b'\r';
+        }
+        self.seen += chunk.len() as u64;
+        true
+    }
+
     /// Looks at the end of the content.
     pub(super) fn finish(&mut self, policy: &ContentPolicy) -> Result<(), ContentError> {
         if self.behind_cr {
@@ -169,6 +211,12 @@ impl ContentCheck {
     /// 5): with line ends as they are sent, without what transparency adds.
     pub(super) const fn size(&self) -> u64 {
         self.seen + self.added
+    }
+
+    /// Whether what was seen goes over the wire as it is: no dot is at the start
+    /// of a line, and nothing was repaired.
+    pub(super) const fn is_unaltered(&self) -> bool {
+        !self.altered
     }
 
     /// Whether an octet was above 127.
@@ -204,6 +252,75 @@ mod tests {
         ContentPolicy {
             line_endings: LineEndings::Repair,
             ..ContentPolicy::default()
+        }
+    }
+
+    #[test]
+    fn the_survey_finds_what_a_close_look_finds() {
+        let line = |length: usize| [vec![b'x'; length].as_slice(), b"\r\n"].concat();
+        let odd: [&[u8]; 10] = [
+            b"", b"\r", b"\n", b"\0", b"\x80", b"\r\n", b"\r\n.", b".", b"\n.", b"\r.",
+        ];
+        let policies = [
+            ContentPolicy::default(),
+            repair(),
+            ContentPolicy {
+                max_line: Some(520),
+                ..ContentPolicy::default()
+            },
+            ContentPolicy {
+                max_line: None,
+                nul: true,
+                ..repair()
+            },
+        ];
+        for text in [
+            line(40).repeat(20),
+            line(254).repeat(4),
+            line(510).repeat(3),
+            line(1000),
+        ] {
+            for policy in &policies {
+                for at in (0..text.len().min(600)).chain([text.len()]) {
+                    for odd in odd {
+                        let content = [&text[..at], odd, &text[at..]].concat();
+                        for split in [0, 1, at, at + odd.len(), content.len()] {
+                            let (first, second) = content.split_at(split.min(content.len()));
+                            let mut check = ContentCheck::default();
+                            let result = check
+                                .chunk(first, policy)
+                                .and_then(|()| check.chunk(second, policy));
+                            let mut close = ContentCheck::default();
+                            let expected = close
+                                .look_closely(first, policy)
+                                .and_then(|()| close.look_closely(second, policy));
+                            assert_eq!(result, expected, "{odd:?} at {at}, {split}");
+                            close.altered = check.altered;
+                            if result.is_ok() {
+                                assert_eq!(format!("{check:?}"), format!("{close:?}"));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_goes_over_the_wire_as_it_is() {
+        for (content, unaltered) in [
+            (&b"a.b\r\nc.\r\n"[..], true),
+            (b".a\r\n", false),
+            (b"a\r\n.", false),
+            (b"a\nb", false),
+        ] {
+            for at in 0..=content.len() {
+                let mut check = ContentCheck::default();
+                let (first, second) = content.split_at(at);
+                check.chunk(first, &repair()).unwrap();
+                check.chunk(second, &repair()).unwrap();
+                assert_eq!(check.is_unaltered(), unaltered, "{content:?} at {at}");
+            }
         }
     }
 

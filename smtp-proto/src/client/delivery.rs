@@ -121,22 +121,31 @@ impl Delivery {
         open: bool,
         text_room: usize,
     ) {
-        let mut recipients = core::mem::take(&mut self.recipients);
-        recipients.reset(transaction.recipients.len());
-        *self = Self {
-            id,
-            transaction,
-            open,
-            recipients,
-            text_room,
-            given,
-            ..Self::idle()
-        };
+        self.id = id;
+        self.recipients.reset(transaction.recipients.len());
+        self.transaction = transaction;
+        self.open = open;
+        self.abandoned = false;
+        self.unanswered = 0;
+        self.text_room = text_room;
+        self.given = given;
+        self.sealed = None;
+        self.go_back();
     }
 
-    /// Forgets the transaction, and keeps the room that it took.
+    /// To the beginning of a transaction with the server.
+    fn go_back(&mut self) {
+        self.mail = Mail::NotSent;
+        self.next = 0;
+        self.data_sent = false;
+        self.content_end = None;
+        self.chunk_refused = false;
+        self.full = None;
+    }
+
+    /// Forgets what the caller handed in, and keeps the room for the rest.
     pub(super) fn rest(&mut self) {
-        self.begin(self.id, Transaction::new(ReversePath::Null), None, false, 0);
+        self.transaction.clear();
     }
 
     /// Decides how to send it to a server that offers `offered`. `false` means
@@ -160,7 +169,8 @@ impl Delivery {
             }
         }
         let utf8 = self.is_utf8();
-        for (index, recipient) in self.transaction.recipients.iter().enumerate() {
+        let unplain = (!self.transaction.is_plain()).then_some(&self.transaction.recipients);
+        for (index, recipient) in unplain.into_iter().flatten().enumerate() {
             if let Err(reason) = recipient.check_offered(offered, utf8) {
                 self.recipients.settle(index, Fate::NotSent(reason));
             }
@@ -186,8 +196,13 @@ impl Delivery {
             recipient.check_offered(offered, self.is_utf8())?;
         }
         self.recipients.add();
-        self.transaction.recipients.push(recipient);
+        self.transaction.push(recipient);
         Ok(self.transaction.recipients.len() - 1)
+    }
+
+    /// Whether nothing is told but its end.
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.transaction.outcome_only
     }
 
     fn is_utf8(&self) -> bool {
@@ -201,6 +216,12 @@ impl Delivery {
     /// Whether the server has it already.
     pub(super) const fn has_begun(&self) -> bool {
         !matches!(self.mail, Mail::NotSent)
+    }
+
+    /// Whether it can go out behind another: all of it is there, and it is to be
+    /// sent.
+    pub(super) const fn may_cross(&self) -> bool {
+        !self.open && !self.abandoned
     }
 
     /// The caller has changed its mind.
@@ -389,6 +410,11 @@ impl Delivery {
             && self.somebody_accepted()
     }
 
+    /// Whether a further transaction is to follow, as far as is known.
+    pub(super) const fn puts_off(&self) -> bool {
+        self.full.is_some()
+    }
+
     /// Whether a recipient was accepted, so that there is somebody to send to.
     pub(super) const fn somebody_accepted(&self) -> bool {
         self.recipients.accepted() > 0
@@ -406,10 +432,11 @@ impl Delivery {
     }
 
     /// A chunk was refused. What the server says to those behind it tells nothing
-    /// new.
+    /// new, nor what it says to those of content that is to be given up.
     pub(super) fn refuse_chunk(&mut self, reply: &Reply) {
-        if !self.chunk_refused {
-            self.chunk_refused = true;
+        let news = self.may_still_be_wanted();
+        self.chunk_refused = true;
+        if news {
             self.refuse(Phase::Content, reply);
         }
     }
@@ -431,16 +458,12 @@ impl Delivery {
     pub(super) fn accept(&mut self, reply: Reply, may_go_on: bool) -> bool {
         let fate = Fate::Accepted(self.within_room(reply));
         self.recipients.settle_all(fate, is_accepted);
-        let put_off = |p: Progress| matches!(p, Progress::PutOff | Progress::Waiting);
-        if !may_go_on || !self.recipients.any(put_off) {
+        if !may_go_on || !self.puts_off() {
             return false;
         }
+        let put_off = |p: Progress| matches!(p, Progress::PutOff | Progress::Waiting);
         self.recipients.change_all(Progress::Waiting, put_off);
-        self.mail = Mail::NotSent;
-        self.next = 0;
-        self.data_sent = false;
-        self.content_end = None;
-        self.full = None;
+        self.go_back();
         true
     }
 
@@ -451,7 +474,10 @@ impl Delivery {
     /// The session has ended. `in_doubt` tells whether the end of the content
     /// had left.
     pub(super) fn lose(&mut self, error: &Error, in_doubt: bool) {
-        if in_doubt {
+        // A server that refused MAIL has nobody to deliver to, unless it has
+        // accepted a recipient all the same.
+        let was_refused = matches!(self.mail, Mail::Refused { stray: false, .. });
+        if in_doubt && !was_refused {
             let fate = Fate::InDoubt(error.clone());
             self.recipients.settle_all(fate, |progress| {
                 matches!(
@@ -489,6 +515,11 @@ impl Delivery {
     /// The content that was given beforehand.
     pub(super) fn content(&self) -> Option<&Bytes> {
         self.transaction.content.as_ref().map(|content| &content.0)
+    }
+
+    /// Whether content that was given beforehand goes over the wire as it is.
+    pub(super) fn is_unaltered(&self) -> bool {
+        self.given.is_some_and(|given| given.is_unaltered)
     }
 
     /// Whether the content may be 8-bit.

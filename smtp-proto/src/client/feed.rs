@@ -82,7 +82,8 @@ impl Session {
         }
         let block = content.slice(self.fed..content.len().min(self.fed + CONTENT_BLOCK));
         self.fed += block.len();
-        self.encode(&block);
+        let is_unaltered = self.active.back().is_some_and(|now| now.is_unaltered());
+        self.encode(&block, is_unaltered);
         true
     }
 
@@ -139,7 +140,7 @@ impl Session {
         let framing = delivery.framing();
         self.fed += chunk.len();
         if framing == Framing::Data {
-            self.encode(chunk);
+            self.encode(chunk, self.encoder.is_unaltered());
             return Ok(());
         }
         let held = self.encoder.held();
@@ -165,11 +166,11 @@ impl Session {
         Ok(())
     }
 
-    fn encode(&mut self, chunk: &Bytes) {
+    fn encode(&mut self, chunk: &Bytes, is_unaltered: bool) {
         if self.out.pending() == 0 {
             self.start_wait();
         }
-        self.encoder.encode(chunk, &mut self.out);
+        self.encoder.encode(chunk, is_unaltered, &mut self.out);
         self.content_until = self.out.queued();
     }
 

@@ -28,6 +28,7 @@ mod outcome;
 mod pipeline;
 mod recipients;
 mod replies;
+mod requests;
 mod reuse;
 mod session;
 mod state;

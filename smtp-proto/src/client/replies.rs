@@ -266,7 +266,9 @@ impl Session {
         if let Some(delivery) = self.active.front_mut() {
             let transaction = delivery.id;
             delivery.mail_was_answered(&reply);
-            self.events.push_back(Event::Sender { transaction, reply });
+            if !delivery.is_quiet() {
+                self.events.push_back(Event::Sender { transaction, reply });
+            }
         }
     }
 
@@ -274,11 +276,13 @@ impl Session {
         if let Some(delivery) = self.active.front_mut() {
             let transaction = delivery.id;
             delivery.rcpt_was_answered(index, &reply);
-            self.events.push_back(Event::Recipient {
-                transaction,
-                index,
-                reply,
-            });
+            if !delivery.is_quiet() {
+                self.events.push_back(Event::Recipient {
+                    transaction,
+                    index,
+                    reply,
+                });
+            }
         }
     }
 

@@ -85,8 +85,8 @@ pub(super) enum Input {
     GoAhead,
     /// 354, and nobody is: a lone dot ends it.
     NobodyToSendTo,
-    /// The transaction ended before its content, and the server has forgotten
-    /// it.
+    /// The transaction ended before its content did, and the server has
+    /// forgotten it, or will with QUIT.
     Over,
     /// The transaction ended before its content did, or was refused in chunks,
     /// and the server has not forgotten it.
@@ -138,6 +138,7 @@ const TABLE: &[(State, Input, State)] = &[
     (State::Content, Input::Refused, State::Closed),
     // Only in chunks: there is no other way out of content.
     (State::Content, Input::Unfinished, State::Reset),
+    (State::Content, Input::Over, State::Ready),
     (State::EndOfData, Input::Unfinished, State::Reset),
     // In one group with the end of the content.
     (State::EndOfData, Input::Mail, State::Envelope),

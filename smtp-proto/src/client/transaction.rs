@@ -4,11 +4,12 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::{config::Config, error::CommandError, outcome::NotSent};
 use crate::types::{
     BodyType, Capabilities, Capability, ForwardPath, LocalPart, Mailbox, Parameter, ParameterError,
-    Parameters, ReversePath, is_keyword,
+    Parameters, Print, ReversePath, is_keyword,
 };
 
 /// The most octets that a caller's parameters may take on one line: the sum of
@@ -31,10 +32,14 @@ const MAX_PARAMETERS_LEN: usize = 1500;
 #[derive(Clone, Debug)]
 pub struct Transaction {
     pub(super) reverse_path: ReversePath,
-    pub(super) recipients: Vec<Recipient>,
+    pub(super) recipients: SmallVec<[Recipient; 1]>,
     pub(super) content: Option<Content>,
     pub(super) policy: RecipientPolicy,
     pub(super) further: bool,
+    /// Only the end of it is told.
+    pub(super) outcome_only: bool,
+    /// No recipient is out of the ordinary: nothing about them has to be checked.
+    plain: bool,
     smtputf8: bool,
     size: Option<u64>,
     body: Option<BodyType>,
@@ -47,10 +52,12 @@ impl Transaction {
     pub fn new(reverse_path: impl Into<ReversePath>) -> Self {
         Self {
             reverse_path: reverse_path.into(),
-            recipients: Vec::new(),
+            recipients: SmallVec::new(),
             content: None,
             policy: RecipientPolicy::default(),
             further: true,
+            outcome_only: false,
+            plain: true,
             smtputf8: false,
             size: None,
             body: None,
@@ -61,15 +68,20 @@ impl Transaction {
     /// Adds a recipient. One that is given twice is sent twice.
     #[must_use]
     pub fn recipient(mut self, recipient: impl Into<Recipient>) -> Self {
-        self.recipients.push(recipient.into());
+        self.push(recipient.into());
         self
     }
 
     /// Adds several recipients.
     #[must_use]
     pub fn recipients<R: Into<Recipient>>(mut self, all: impl IntoIterator<Item = R>) -> Self {
-        self.recipients.extend(all.into_iter().map(Into::into));
+        all.into_iter().for_each(|one| self.push(one.into()));
         self
+    }
+
+    pub(super) fn push(&mut self, recipient: Recipient) {
+        self.plain &= recipient.is_plain();
+        self.recipients.push(recipient);
     }
 
     /// Gives the content: header and body, in the form that the
@@ -134,6 +146,16 @@ impl Transaction {
         self
     }
 
+    /// Tells what became of it in the end, and not what the server says to MAIL
+    /// and to each RCPT: neither [`Event::Sender`](super::Event::Sender) nor
+    /// [`Event::Recipient`](super::Event::Recipient) comes. For drivers that would
+    /// drop them.
+    #[must_use]
+    pub fn outcome_only(mut self) -> Self {
+        self.outcome_only = true;
+        self
+    }
+
     /// Whether the content was given.
     #[must_use]
     pub fn has_content(&self) -> bool {
@@ -150,9 +172,24 @@ impl Transaction {
             taken.push(Parameter::smtputf8())?;
             check_parameters(taken, &self.parameters)?;
         }
+        if self.plain {
+            return Ok(());
+        }
         self.recipients
             .iter()
             .try_for_each(|recipient| recipient.check(config))
+    }
+
+    /// Whether a server that offers nothing can have every recipient.
+    pub(super) const fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Gives up what may be large.
+    pub(super) fn clear(&mut self) {
+        self.content = None;
+        self.recipients = SmallVec::new();
+        self.parameters = Vec::new();
     }
 
     /// Whether the content is to be sent as it is, whatever it is.
@@ -194,8 +231,8 @@ impl Transaction {
         if !ascii && !utf8_offered {
             return Err(NotSent::NeedsSmtpUtf8);
         }
-        parameters.smtputf8 =
-            utf8_offered && !(ascii && self.recipients.iter().all(Recipient::is_ascii));
+        parameters.smtputf8 = utf8_offered
+            && !(ascii && (self.plain || self.recipients.iter().all(Recipient::is_ascii)));
         for extension in &self.parameters {
             extension.check_offered(offered)?;
         }
@@ -234,6 +271,8 @@ pub(super) struct Given {
     /// In octets, as SIZE counts them.
     pub(super) size: u64,
     pub(super) is_eight_bit: bool,
+    /// It goes over the wire as it is, also when dots are stuffed.
+    pub(super) is_unaltered: bool,
 }
 
 /// Content that was given beforehand. Its `Debug` form does not show it.
@@ -290,6 +329,14 @@ impl Recipient {
         self.parameters
             .iter()
             .try_for_each(|extension| extension.check_offered(offered))
+    }
+
+    /// Whether there is nothing to check about it.
+    fn is_plain(&self) -> bool {
+        let mailbox = self.path.mailbox();
+        let is_long =
+            |mailbox: &Mailbox| mailbox.local_part().as_str().len() > LocalPart::RECOMMENDED_LEN;
+        self.parameters.is_empty() && self.path.is_ascii() && !mailbox.is_some_and(is_long)
     }
 
     fn is_ascii(&self) -> bool {
@@ -371,35 +418,41 @@ pub(super) struct MailLine<'a> {
     parameters: MailParameters,
 }
 
-impl fmt::Display for MailLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MAIL FROM:{}", self.transaction.reverse_path)?;
+impl Print for MailLine<'_> {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        out.write_str("MAIL FROM:")?;
+        self.transaction.reverse_path.print(out)?;
         if let Some(size) = self.parameters.size {
-            write!(f, " SIZE={size}")?;
+            out.write_str(" SIZE=")?;
+            size.print(out)?;
         }
         if let Some(body) = self.parameters.body {
-            write!(f, " BODY={body}")?;
+            out.write_str(" BODY=")?;
+            out.write_str(body.as_str())?;
         }
         if self.parameters.smtputf8 {
-            f.write_str(" SMTPUTF8")?;
+            out.write_str(" SMTPUTF8")?;
         }
-        write_parameters(f, &self.transaction.parameters)
+        print_parameters(&self.transaction.parameters, out)
     }
 }
 
 /// The line of RCPT.
 pub(super) struct RcptLine<'a>(pub(super) &'a Recipient);
 
-impl fmt::Display for RcptLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RCPT TO:{}", self.0.path)?;
-        write_parameters(f, &self.0.parameters)
+impl Print for RcptLine<'_> {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        out.write_str("RCPT TO:")?;
+        self.0.path.print(out)?;
+        print_parameters(&self.0.parameters, out)
     }
 }
 
-fn write_parameters(f: &mut fmt::Formatter<'_>, all: &[ExtensionParameter]) -> fmt::Result {
-    all.iter()
-        .try_for_each(|extension| write!(f, " {}", extension.parameter))
+fn print_parameters(all: &[ExtensionParameter], out: &mut impl fmt::Write) -> fmt::Result {
+    all.iter().try_for_each(|extension| {
+        out.write_char(' ')?;
+        extension.parameter.print(out)
+    })
 }
 
 fn check_mailbox(mailbox: Option<&Mailbox>, config: &Config) -> Result<(), CommandError> {

@@ -1,7 +1,6 @@
 //! Carrying out requests, one after another.
 
 use alloc::{boxed::Box, collections::VecDeque};
-use core::fmt;
 
 use super::{
     authentication::Authentication,
@@ -15,7 +14,7 @@ use super::{
     state::{self, Input, State},
     transaction::{Content, Given, RcptLine, Transaction},
 };
-use crate::types::{Capability, Command, Reply};
+use crate::types::{Capability, Command, Print, Reply};
 
 /// The most records of transactions that are kept to be used again.
 const MAX_SPARES: usize = 16;
@@ -80,6 +79,7 @@ impl Session {
             return Ok(Given {
                 size: content.0.len() as u64,
                 is_eight_bit: true,
+                is_unaltered: true,
             });
         }
         let mut check = ContentCheck::default();
@@ -88,6 +88,7 @@ impl Session {
         Ok(Given {
             size: check.size(),
             is_eight_bit: check.is_eight_bit(),
+            is_unaltered: check.is_unaltered(),
         })
     }
 
@@ -133,7 +134,7 @@ impl Session {
             }
             Some(Job::Request(id, command)) => {
                 self.advance(Input::Command);
-                self.command_line(Expected::Request(id), command);
+                self.command_line(Expected::Request(id), *command);
             }
             Some(Job::Authenticate(id, authentication)) => {
                 self.begin_authentication(*authentication, Some(id));
@@ -154,7 +155,7 @@ impl Session {
         }
         let across = self.config.pipelining == Pipelining::AcrossTransactions;
         match self.queue.front_mut() {
-            Some(Job::Transaction(delivery)) if across && !delivery.open => {
+            Some(Job::Transaction(delivery)) if across && delivery.may_cross() => {
                 // What cannot be sent at all waits for its turn to be told.
                 if !delivery.prepare(&self.capabilities, self.config.chunking) {
                     return false;
@@ -168,7 +169,10 @@ impl Session {
                 }
                 true
             }
-            Some(Job::Quit) if self.config.quit_with_content => {
+            Some(Job::Quit)
+                if self.config.quit_with_content
+                    && !self.active.iter().any(|delivery| delivery.puts_off()) =>
+            {
                 self.queue.pop_front();
                 self.advance(Input::Quit);
                 self.command_line(Expected::Quit, Command::Quit);
@@ -246,7 +250,7 @@ impl Session {
     }
 
     /// Puts a command into the output for which there is always room.
-    pub(super) fn command_line(&mut self, expected: Expected, line: impl fmt::Display) {
+    pub(super) fn command_line(&mut self, expected: Expected, line: impl Print) {
         if self.write_closed {
             // It never leaves, so that nothing can be an answer to it.
             self.pipeline.push(expected, u64::MAX, 0);
@@ -356,16 +360,17 @@ impl Session {
     }
 }
 
-/// The transaction in stages: the one to which more recipients may come.
+/// The transaction in stages: the one to which more recipients may come. Nothing
+/// but QUIT can be queued behind it.
 pub(super) fn in_stages<'a>(
     active: &'a mut VecDeque<Box<Delivery>>,
     queue: &'a mut VecDeque<Job>,
 ) -> Option<&'a mut Delivery> {
-    let queued = queue.iter_mut().filter_map(|job| match job {
-        Job::Transaction(delivery) => Some(delivery),
-        _ => None,
-    });
-    let mut all = active.iter_mut().chain(queued);
-    all.find(|delivery| delivery.open)
-        .map(|delivery| &mut **delivery)
+    let last = match queue.back_mut() {
+        None => active.back_mut(),
+        Some(Job::Transaction(delivery)) => Some(delivery),
+        Some(_) => None,
+    };
+    last.map(|delivery| &mut **delivery)
+        .filter(|delivery| delivery.open)
 }

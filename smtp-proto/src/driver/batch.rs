@@ -64,13 +64,11 @@ impl<T> Batch<T> {
 
     /// What became of the oldest, if that is known. It is told once.
     pub fn pop(&mut self) -> Option<(T, Result<Outcome, Error>)> {
-        let (name, progress) = self.entries.pop_front()?;
-        match progress {
-            Progress::Over(sent) => Some((name, sent)),
-            Progress::On(_) => {
-                self.entries.push_front((name, progress));
-                None
-            }
+        let is_known = matches!(self.entries.front(), Some((_, Progress::Over(_))));
+        let oldest = is_known.then(|| self.entries.pop_front()).flatten();
+        match oldest? {
+            (name, Progress::Over(sent)) => Some((name, sent)),
+            (_, Progress::On(_)) => None,
         }
     }
 

@@ -41,7 +41,7 @@ pub enum Error {
         /// Which.
         phase: Phase,
         /// What the server said.
-        reply: Reply,
+        reply: Box<Reply>,
     },
     /// The client could not be authenticated. The connection can be used as
     /// before.

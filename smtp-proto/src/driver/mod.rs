@@ -21,7 +21,7 @@ pub use connect::{Addresses, ConnectError};
 #[cfg(feature = "std")]
 pub use error::Error;
 #[cfg(feature = "std")]
-pub use io::{SLICES, fill, is_of_the_connection};
+pub use io::{is_of_the_connection, with_slices};
 pub use stock::Stock;
 
 use crate::{Instant, Transmit, client, server};

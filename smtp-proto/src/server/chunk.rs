@@ -165,14 +165,14 @@ impl Dialogue {
         match refusal {
             None if chunk.last => return Some(Asked::Message),
             None => {
-                self.reply(&reply::CHUNK_ACCEPTED.reply());
+                self.say(&reply::CHUNK_ACCEPTED);
                 self.move_on(Trigger::EndOfChunk, Discarded::Reset);
                 return None;
             }
             Some(Refusal::Mistake(reply)) => self.fail(reply),
-            Some(Refusal::Consequence(reply)) => self.reply(&reply.reply()),
+            Some(Refusal::Consequence(reply)) => self.say(&reply),
             Some(Refusal::Fault(fault)) => {
-                self.reply(&fault.reply());
+                self.say(&fault);
                 if fault.closes() {
                     self.move_on(Trigger::Abort, Discarded::Shutdown);
                 }

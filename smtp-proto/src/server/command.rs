@@ -7,11 +7,11 @@ use memchr::memmem;
 use super::{
     chunk::is_bdat,
     dialogue::Dialogue,
-    envelope::{Envelope, Recipient},
+    envelope::Recipient,
     event::Discarded,
     exchange::is_auth,
     question::Asked,
-    reply::{self, Fixed},
+    reply::{self, Fixed, Said},
     state::{State, Trigger},
 };
 use crate::{
@@ -144,12 +144,12 @@ impl Dialogue {
             // Dealt with above.
             Command::Bdat { .. } => Ok(None),
             Command::Rset => {
-                self.reply(&reply::RESET.reply());
+                self.say(&reply::RESET);
                 self.move_on(trigger, Discarded::Reset);
                 Ok(None)
             }
             Command::Quit => {
-                self.reply(&reply::BYE.about(&self.config.host));
+                self.say_as_host(reply::BYE);
                 self.move_on(trigger, Discarded::Quit);
                 Ok(None)
             }
@@ -169,7 +169,7 @@ impl Dialogue {
                     also(" STARTTLS", self.config.offers_starttls()),
                     also(" AUTH", self.config.authentication.is_some()),
                 );
-                self.reply(&reply::HELP.saying(&text));
+                self.say(&Said::Saying(reply::HELP, &text));
                 Ok(None)
             }
             Command::Vrfy(argument) => {
@@ -230,7 +230,7 @@ impl Dialogue {
     }
 
     fn done(&mut self, reply: Fixed) -> Result<Option<Asked>, Fixed> {
-        self.reply(&reply.reply());
+        self.say(&reply);
         Ok(None)
     }
 
@@ -239,16 +239,18 @@ impl Dialogue {
         reverse_path: ReversePath,
         parameters: Parameters,
     ) -> Result<Option<Asked>, Fixed> {
-        self.check_mail_parameters(&parameters)?;
-        let envelope = Envelope::new(reverse_path, parameters);
-        if let Some(mailbox) = envelope.reverse_path().mailbox() {
-            self.check_address(mailbox, envelope.is_smtputf8(), reply::BAD_SENDER)?;
+        let said = self.check_mail_parameters(&parameters)?;
+        if let Some(mailbox) = reverse_path.mailbox() {
+            self.check_address(mailbox, said.smtputf8, reply::BAD_SENDER)?;
         }
         let max = self.config.max_message_size;
-        match envelope.size().zip(max) {
+        match said.size.zip(max) {
             // No mistake: only this server's limit is too low for it.
             Some((size, max)) if size > max => self.done(reply::TOO_LARGE),
-            _ => Ok(Some(Asked::Mail(envelope))),
+            _ => {
+                self.envelope.begin(reverse_path, parameters);
+                Ok(Some(Asked::Mail))
+            }
         }
     }
 
@@ -262,42 +264,40 @@ impl Dialogue {
         if self.envelope().recipients().len() >= self.config.max_recipients {
             return self.done(reply::TOO_MANY_RECIPIENTS);
         }
-        Ok(Some(Asked::Rcpt(Recipient { path, parameters })))
+        self.candidate = Recipient { path, parameters };
+        Ok(Some(Asked::Rcpt))
     }
 
     /// Exactly the parameters of what EHLO listed, and none behind HELO.
-    fn check_mail_parameters(&self, parameters: &Parameters) -> Result<(), Fixed> {
+    fn check_mail_parameters(&self, parameters: &Parameters) -> Result<MailParameters, Fixed> {
+        let mut said = MailParameters::default();
         for parameter in parameters.iter() {
-            let keyword = parameter.keyword();
-            let offered = [
-                ("SIZE", true),
-                ("BODY", self.config.offers_eight_bit()),
-                ("SMTPUTF8", self.config.smtputf8),
-                ("AUTH", self.offered_mechanisms().next().is_some()),
-            ]
-            .iter()
-            .any(|(known, offered)| *offered && known.eq_ignore_ascii_case(keyword));
-            if !offered || !self.is_extended() {
+            let (keyword, value) = (parameter.keyword(), parameter.value());
+            let is = |known: &str| keyword.eq_ignore_ascii_case(known);
+            let bad = reply::BAD_PARAMETER;
+            if !self.is_extended() {
+                return Err(reply::UNKNOWN_PARAMETER);
+            } else if is("SIZE") {
+                said.size = parameters.size().map_err(|_| bad)?;
+            } else if is("BODY") && self.config.offers_eight_bit() {
+                let body = parameters.body().map_err(|_| bad)?;
+                if body == Some(BodyType::BinaryMime) && !self.config.offers_binary() {
+                    return Err(bad);
+                }
+            } else if is("SMTPUTF8") && self.config.smtputf8 {
+                said.smtputf8 = true;
+                value.map_or(Ok(()), |_| Err(bad))?;
+            } else if is("AUTH") && self.offered_mechanisms().next().is_some() {
+                let submitter = wire::decode_xtext(value.unwrap_or_default());
+                submitter
+                    .ok()
+                    .filter(|octets| !octets.is_empty())
+                    .ok_or(bad)?;
+            } else {
                 return Err(reply::UNKNOWN_PARAMETER);
             }
         }
-        parameters.size().map_err(|_| reply::BAD_PARAMETER)?;
-        let body = parameters.body().map_err(|_| reply::BAD_PARAMETER)?;
-        let flag = parameters.get("SMTPUTF8");
-        let binary = body == Some(BodyType::BinaryMime);
-        if binary && !self.config.offers_binary() {
-            return Err(reply::BAD_PARAMETER);
-        }
-        if flag.is_some_and(|flag| flag.value().is_some()) {
-            return Err(reply::BAD_PARAMETER);
-        }
-        if let Some(submitter) = parameters.get("AUTH") {
-            wire::decode_xtext(submitter.value().unwrap_or_default())
-                .ok()
-                .filter(|octets| !octets.is_empty())
-                .ok_or(reply::BAD_PARAMETER)?;
-        }
-        Ok(())
+        Ok(said)
     }
 
     /// Addresses that are well-formed and yet cannot be taken: those of RFC
@@ -330,6 +330,13 @@ impl Dialogue {
             Err(reply::BAD_ARGUMENT)
         }
     }
+}
+
+/// What counts of the parameters of MAIL.
+#[derive(Default)]
+struct MailParameters {
+    size: Option<u64>,
+    smtputf8: bool,
 }
 
 fn trigger(command: &Command) -> Trigger {

@@ -4,12 +4,9 @@ use super::{
     config::{Config, LoneLineEndings},
     event::Discarded,
     line_ends::{Found, LineEnds},
-    reply::{self, Rejection},
+    reply::{self, Rejection, Said, Say},
 };
-use crate::{
-    types::Reply,
-    wire::{Unstuffed, Unstuffer},
-};
+use crate::wire::{Unstuffed, Unstuffer};
 
 /// How much more than twice the largest message is read, in octets, of content
 /// that was found at fault. Clients do not listen before the end; but there has
@@ -40,15 +37,17 @@ pub(super) enum Fault {
     Refused(Rejection),
 }
 
-impl Fault {
-    pub(super) fn reply(&self) -> Reply {
+impl Say for Fault {
+    fn said(&self) -> Said<'_> {
         match self {
-            Self::TooLarge => reply::TOO_LARGE.reply(),
-            Self::LoneLineEnd => reply::LONE_LINE_END.reply(),
-            Self::Refused(rejection) => rejection.reply(),
+            Self::TooLarge => Said::Fixed(reply::TOO_LARGE),
+            Self::LoneLineEnd => Said::Fixed(reply::LONE_LINE_END),
+            Self::Refused(rejection) => Said::Rejection(rejection),
         }
     }
+}
 
+impl Fault {
     /// Whether the session ends with the reply.
     pub(super) const fn closes(&self) -> bool {
         match self {
@@ -133,6 +132,9 @@ impl Content {
                 None => return (read, None),
                 Some(Unstuffed::End) => Some(Piece::End),
                 Some(Unstuffed::Content(slice)) => self.content(slice, read),
+                Some(Unstuffed::DotLines(lines)) => {
+                    self.count(lines.len()).unwrap_or(Some(Piece::Made(lines)))
+                }
                 Some(Unstuffed::LoneCr) => self.lone(b"\n"),
                 Some(Unstuffed::LoneLf) => self.lone(b"\r"),
             };

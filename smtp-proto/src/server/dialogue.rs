@@ -2,7 +2,7 @@
 //! their way out, and the count of mistakes.
 
 use alloc::format;
-use core::fmt;
+use core::{fmt, mem};
 
 use super::{
     chunk::Chunk,
@@ -12,7 +12,7 @@ use super::{
     event::Discarded,
     exchange::{Identity, Progress},
     received::{Date, Received},
-    reply::{self, Fixed, Rejection},
+    reply::{self, Fixed, Rejection, Said, Say, Subject},
     state::{State, Trigger},
 };
 use crate::{
@@ -20,8 +20,7 @@ use crate::{
     buffer::SendBuffer,
     sasl::Nonces,
     transcript::{Hook, Transcript},
-    types::{HelloName, Parameters, Reply, ReversePath},
-    wire,
+    types::{HelloName, Mailbox, Parameters, Reply, ReversePath},
 };
 
 /// Everything of a session but its input and the question that is open.
@@ -45,7 +44,9 @@ pub(super) struct Dialogue {
     pub(super) failed_attempts: usize,
     /// The name that the client gave, and whether by EHLO.
     pub(super) hello: Option<(HelloName, bool)>,
-    envelope: Envelope,
+    pub(super) envelope: Envelope,
+    /// The recipient that the application is asked about.
+    pub(super) candidate: Recipient,
     /// Whether the envelope belongs to a transaction that is open.
     is_open: bool,
     /// A transaction that is gone, and not told of yet.
@@ -99,6 +100,7 @@ impl Dialogue {
             failed_attempts: 0,
             hello: None,
             envelope: Envelope::new(ReversePath::Null, Parameters::new()),
+            candidate: Recipient::nobody(),
             is_open: false,
             discarded: None,
             answered: false,
@@ -118,7 +120,7 @@ impl Dialogue {
     pub(super) fn say_greeting(&mut self) {
         self.greeted = true;
         let greeting = self.greeting.clone();
-        self.reply(&greeting);
+        self.say(&greeting);
         if self.turned_away && greeting.code().get() == 421 {
             self.move_on(Trigger::Abort, Discarded::Shutdown);
         }
@@ -181,17 +183,23 @@ impl Dialogue {
     }
 
     pub(super) fn take_answered(&mut self) -> bool {
-        core::mem::take(&mut self.answered)
+        mem::take(&mut self.answered)
     }
 
     pub(super) fn count_command(&mut self) {
         self.commands += 1;
     }
 
-    pub(super) fn reply(&mut self, reply: &Reply) {
-        self.behind_refusal |= is_refusal(reply.code().get());
-        self.transcript.reply(reply);
-        self.output.write(|out| wire::encode_reply(reply, out));
+    pub(super) fn say(&mut self, what: &impl Say) {
+        let said = what.said();
+        self.behind_refusal |= is_refusal(said.code());
+        say(&mut self.output, &mut self.transcript, said);
+    }
+
+    /// As [`say`](Self::say), with the name of the server in front of the text.
+    pub(super) fn say_as_host(&mut self, fixed: Fixed) {
+        let said = Said::About(fixed, Subject::Host(&self.config.host));
+        say(&mut self.output, &mut self.transcript, said);
     }
 
     /// Whether a command that is out of sequence may be so because another was
@@ -206,13 +214,13 @@ impl Dialogue {
         if self.errors > self.config.max_errors {
             self.abort(reply::TOO_MANY_ERRORS, Discarded::TooManyErrors);
         } else {
-            self.reply(&reply.reply());
+            self.say(&reply);
         }
     }
 
     /// Ends the session with a 421, or what else there is to say.
     pub(super) fn abort(&mut self, reply: Fixed, why: Discarded) {
-        self.reply(&reply.about(&self.config.host));
+        self.say_as_host(reply);
         self.move_on(Trigger::Abort, why);
     }
 
@@ -241,7 +249,7 @@ impl Dialogue {
 
     /// Throws the transaction away, if there is one.
     pub(super) fn discard(&mut self, why: Discarded) {
-        if core::mem::take(&mut self.is_open) {
+        if mem::take(&mut self.is_open) {
             self.discarded = Some(why);
         }
     }
@@ -252,8 +260,8 @@ impl Dialogue {
     }
 
     /// The content is complete, and its fate is `reply`.
-    pub(super) fn end_content(&mut self, reply: &Reply) {
-        self.reply(reply);
+    pub(super) fn end_content(&mut self, what: &impl Say) {
+        self.say(what);
         self.move_on(Trigger::EndOfData, Discarded::Reset);
     }
 }
@@ -271,21 +279,41 @@ impl Dialogue {
         self.move_on(Trigger::Hello, Discarded::Hello);
     }
 
-    pub(super) fn open(&mut self, envelope: &Envelope) {
-        let reply = match envelope.reverse_path() {
-            path if path.is_ascii() => reply::MAIL_ACCEPTED.about(path),
-            _ => reply::MAIL_ACCEPTED.reply(),
-        };
-        self.envelope = envelope.clone();
+    /// Begins the transaction that the application was asked about.
+    pub(super) fn open(&mut self) {
+        self.answered = true;
         self.is_open = true;
-        self.answer(&reply);
+        let path = self.envelope.reverse_path();
+        let said = about(reply::MAIL_ACCEPTED, Subject::Sender(path), path.is_ascii());
+        say(&mut self.output, &mut self.transcript, said);
         self.move_on(Trigger::Mail, Discarded::Reset);
     }
 
-    pub(super) fn add(&mut self, recipient: &Recipient, reply: &Reply) {
-        self.envelope.recipients.push(recipient.clone());
-        self.answer(reply);
+    /// Adds the recipient that the application was asked about.
+    pub(super) fn add(&mut self) {
+        self.answered = true;
+        let path = self.candidate.path();
+        let said = about(
+            reply::RCPT_ACCEPTED,
+            Subject::Recipient(path),
+            path.is_ascii(),
+        );
+        say(&mut self.output, &mut self.transcript, said);
+        self.take_candidate();
         self.move_on(Trigger::Rcpt, Discarded::Reset);
+    }
+
+    /// As [`add`](Self::add), for one who has moved.
+    pub(super) fn forward(&mut self, address: &Mailbox) {
+        let text = format!("{} to <{address}>", reply::FORWARDED.text());
+        self.answer(&Said::Saying(reply::FORWARDED, &text));
+        self.take_candidate();
+        self.move_on(Trigger::Rcpt, Discarded::Reset);
+    }
+
+    fn take_candidate(&mut self) {
+        let recipient = mem::replace(&mut self.candidate, Recipient::nobody());
+        self.envelope.recipients.push(recipient);
     }
 
     pub(super) fn refuse_address(&mut self, rejection: &Rejection) {
@@ -300,18 +328,18 @@ impl Dialogue {
 
     pub(super) fn await_content(&mut self) {
         self.content = Content::new(&self.config);
-        self.answer(&reply::SEND_CONTENT.reply());
+        self.answer(&reply::SEND_CONTENT);
         self.move_on(Trigger::Data, Discarded::Reset);
     }
 
-    pub(super) fn conclude(&mut self, reply: &Reply) {
+    pub(super) fn conclude(&mut self, what: &impl Say) {
         self.answered = true;
-        self.end_content(reply);
+        self.end_content(what);
     }
 
     /// Refuses what was asked, which changes nothing but for a 421.
     pub(super) fn refuse(&mut self, rejection: &Rejection) {
-        self.answer(&rejection.reply());
+        self.answer(rejection);
         self.close_after(rejection);
     }
 
@@ -322,9 +350,25 @@ impl Dialogue {
         }
     }
 
-    pub(super) fn answer(&mut self, reply: &Reply) {
+    pub(super) fn answer(&mut self, what: &impl Say) {
         self.answered = true;
-        self.reply(reply);
+        self.say(what);
+    }
+}
+
+fn say(output: &mut SendBuffer, transcript: &mut Transcript, said: Said<'_>) {
+    if transcript.is_on() {
+        transcript.reply(&said.reply());
+    }
+    output.write(|out| said.write(out));
+}
+
+/// The reply about a path, which is not told to a client that could not read it.
+fn about(fixed: Fixed, path: Subject<'_>, is_ascii: bool) -> Said<'_> {
+    if is_ascii {
+        Said::About(fixed, path)
+    } else {
+        Said::Fixed(fixed)
     }
 }
 

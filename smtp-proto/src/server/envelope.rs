@@ -7,6 +7,10 @@ use crate::{
     wire,
 };
 
+/// How many recipients there is room for in a new transaction, if the one before
+/// had so many.
+const KEPT_RECIPIENTS: usize = 16;
+
 /// Sender, recipients and parameters of a transaction (RFC 5321 section 2.3.1).
 /// What the headers of the message say has nothing to do with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +27,14 @@ impl Envelope {
             parameters,
             recipients: Vec::new(),
         }
+    }
+
+    /// Begins anew, with the room that there is for recipients.
+    pub(super) fn begin(&mut self, reverse_path: ReversePath, parameters: Parameters) {
+        self.recipients.clear();
+        self.recipients.shrink_to(KEPT_RECIPIENTS);
+        self.reverse_path = reverse_path;
+        self.parameters = parameters;
     }
 
     /// Where the message comes from.
@@ -82,6 +94,14 @@ pub struct Recipient {
 }
 
 impl Recipient {
+    /// A place for one.
+    pub(super) const fn nobody() -> Self {
+        Self {
+            path: ForwardPath::Postmaster,
+            parameters: Parameters::new(),
+        }
+    }
+
     /// Where the message is to go.
     #[must_use]
     pub fn path(&self) -> &ForwardPath {

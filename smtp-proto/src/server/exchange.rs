@@ -9,7 +9,7 @@ use super::{
     dialogue::Dialogue,
     event::Discarded,
     question::Asked,
-    reply::{self, Fixed, Rejection},
+    reply::{self, Fixed, Rejection, Say},
     state::{State, Trigger},
 };
 use crate::{
@@ -190,14 +190,14 @@ impl Dialogue {
         self.count_command();
         if line == b"*" {
             self.transcript.command(line);
-            self.give_up(&reply::CANCELLED.reply());
+            self.give_up(&reply::CANCELLED);
             return None;
         }
         self.transcript.masked();
         let step = match (decode(line), self.progress.as_mut()) {
             (Ok(response), Some(progress)) => progress.exchange.respond(response.expose()),
             _ => {
-                self.give_up(&reply::NOT_BASE64.reply());
+                self.give_up(&reply::NOT_BASE64);
                 return None;
             }
         };
@@ -207,7 +207,7 @@ impl Dialogue {
     /// A line of an exchange was longer than any mechanism needs.
     pub(super) fn overlong_response(&mut self) {
         self.count_command();
-        self.give_up(&reply::RESPONSE_TOO_LONG.reply());
+        self.give_up(&reply::RESPONSE_TOO_LONG);
     }
 
     /// The application has answered, and perhaps said who it is.
@@ -243,14 +243,14 @@ impl Dialogue {
             Step::Challenge(challenge) => self.challenge(&challenge),
             Step::Accepted => {
                 self.identity = self.progress.take().and_then(|progress| progress.identity);
-                self.reply(&reply::AUTHENTICATION_SUCCEEDED.reply());
+                self.say(&reply::AUTHENTICATION_SUCCEEDED);
                 self.move_on(Trigger::EndOfExchange, Discarded::Reset);
             }
             Step::Failed(failure) => {
                 let rejection = self.progress.take().and_then(|progress| progress.rejection);
                 match rejection {
                     Some(rejection) if rejection.closes() => self.refuse(&rejection),
-                    Some(rejection) => self.give_up(&rejection.reply()),
+                    Some(rejection) => self.give_up(&rejection),
                     None => self.give_up(&reply_to(failure)),
                 }
             }
@@ -274,7 +274,7 @@ impl Dialogue {
         if let Some(progress) = self.progress.as_mut() {
             progress.challenges += 1;
             if progress.challenges > MAX_CHALLENGES {
-                return self.give_up(&Rejection::bad_credentials().reply());
+                return self.give_up(&Rejection::bad_credentials());
             }
         }
         // No reply of the usual form, which would be split where it is long.
@@ -285,8 +285,8 @@ impl Dialogue {
     }
 
     /// The exchange is over, and has come to nothing.
-    fn give_up(&mut self, reply: &Reply) {
-        self.reply(reply);
+    fn give_up(&mut self, what: &impl Say) {
+        self.say(what);
         self.move_on(Trigger::EndOfExchange, Discarded::Reset);
         self.failed_attempts += 1;
         let max = self

@@ -1,6 +1,6 @@
 //! CRs and LFs that stand alone, in content without transparency.
 
-use memchr::memchr2;
+use crate::wire::marks::{Marks, is_lone};
 
 /// What stands at the front of content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,53 +16,42 @@ pub(super) enum Found {
 /// Looks at content that comes in pieces of any size.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LineEnds {
-    /// The last octet was a CR.
-    behind_cr: bool,
-    /// The lone LF at the front of the input was reported.
-    told_lf: bool,
+    /// The octet that came last.
+    before: u8,
+    /// What the first octet of the input is half of was reported.
+    told: bool,
 }
 
 impl LineEnds {
     /// What stands at the front of `input`, of which there is some.
     pub(super) fn next(&mut self, input: &[u8]) -> Found {
-        let mut at = 0;
-        match (input.first(), self.behind_cr) {
-            (Some(b'\n'), behind_cr) => {
-                if !behind_cr && !self.told_lf {
-                    self.told_lf = true;
-                    return Found::LoneLf;
-                }
-                at = 1;
+        let told = core::mem::take(&mut self.told);
+        let mut marks = if told {
+            Marks::behind(input, 0)
+        } else {
+            Marks::new(self.before, input)
+        };
+        let lone = marks.find(|&(_, before, octet)| is_lone(before, octet));
+        let length = match lone {
+            Some((0, before, _)) => {
+                self.told = true;
+                return if before == b'\r' {
+                    Found::LoneCr
+                } else {
+                    Found::LoneLf
+                };
             }
-            (_, true) => {
-                self.behind_cr = false;
-                return Found::LoneCr;
-            }
-            _ => {}
-        }
-        self.told_lf = false;
-        self.behind_cr = false;
-        loop {
-            let rest = input.get(at..).unwrap_or_default();
-            let Some(offset) = memchr2(b'\r', b'\n', rest) else {
-                return Found::Content(input.len());
-            };
-            at += offset;
-            match input.get(at..) {
-                Some([b'\r', b'\n', ..]) => at += 2,
-                Some([b'\r', ..]) => {
-                    self.behind_cr = true;
-                    return Found::Content(at + 1);
-                }
-                _ if at > 0 => return Found::Content(at),
-                _ => return Found::LoneLf,
-            }
-        }
+            Some((place, _, _)) => place,
+            None => input.len(),
+        };
+        let last = length.checked_sub(1).and_then(|last| input.get(last));
+        self.before = last.copied().unwrap_or(self.before);
+        Found::Content(length)
     }
 
     /// Whether the content ends with a lone CR. Reports it once.
     pub(super) fn ends_with_cr(&mut self) -> bool {
-        core::mem::take(&mut self.behind_cr)
+        core::mem::take(&mut self.before) == b'\r'
     }
 }
 

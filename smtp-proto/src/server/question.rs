@@ -4,20 +4,24 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::{
     dialogue::Dialogue,
-    envelope::{Envelope, Recipient},
+    envelope::Envelope,
     exchange::Identity,
     received::{Date, Received},
-    reply::{self, Rejection},
+    reply::{self, Rejection, Said},
 };
 use crate::types::{Argument, BodyType, ForwardPath, HelloName, Mailbox, Parameters, ReversePath};
 
 /// The question that is open, with all that it takes to ask it again.
 #[derive(Debug)]
 pub(super) enum Asked {
-    Hello { name: HelloName, extended: bool },
+    Hello {
+        name: HelloName,
+        extended: bool,
+    },
     Authenticate,
-    Mail(Envelope),
-    Rcpt(Recipient),
+    /// The envelope of the dialogue is not of a transaction yet.
+    Mail,
+    Rcpt,
     Data,
     Message,
     Verify(Argument),
@@ -77,32 +81,31 @@ impl<'a> Hello<'a> {
 #[must_use = "the session waits for an answer"]
 pub struct Mail<'a> {
     pub(super) dialogue: &'a mut Dialogue,
-    pub(super) envelope: &'a Envelope,
 }
 
-impl<'a> Mail<'a> {
+impl Mail<'_> {
     /// Where the message comes from.
     #[must_use]
-    pub fn reverse_path(&self) -> &'a ReversePath {
-        self.envelope.reverse_path()
+    pub fn reverse_path(&self) -> &ReversePath {
+        self.dialogue.envelope().reverse_path()
     }
 
     /// The parameters.
     #[must_use]
-    pub fn parameters(&self) -> &'a Parameters {
-        self.envelope.parameters()
+    pub fn parameters(&self) -> &Parameters {
+        self.dialogue.envelope().parameters()
     }
 
     /// How many octets the message has, if the client says so. It binds nobody.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
-        self.envelope.size()
+        self.dialogue.envelope().size()
     }
 
     /// What octets the message has, if the client says so.
     #[must_use]
     pub fn body(&self) -> Option<BodyType> {
-        self.envelope.body()
+        self.dialogue.envelope().body()
     }
 
     /// Who the client has proved to be, if it has.
@@ -113,7 +116,7 @@ impl<'a> Mail<'a> {
 
     /// 250: the transaction is open.
     pub fn accept(self) {
-        self.dialogue.open(self.envelope);
+        self.dialogue.open();
     }
 
     /// 4yz or 5yz: there is none.
@@ -135,23 +138,22 @@ impl<'a> Mail<'a> {
 #[must_use = "the session waits for an answer"]
 pub struct Rcpt<'a> {
     pub(super) dialogue: &'a mut Dialogue,
-    pub(super) recipient: &'a Recipient,
 }
 
-impl<'a> Rcpt<'a> {
+impl Rcpt<'_> {
     /// Where the message is to go. A source route was dropped.
     ///
     /// `<Postmaster>`, and that name at a domain of the server's own, has to be
     /// accepted (RFC 5321 section 4.5.1).
     #[must_use]
-    pub fn path(&self) -> &'a ForwardPath {
-        self.recipient.path()
+    pub fn path(&self) -> &ForwardPath {
+        self.dialogue.candidate.path()
     }
 
     /// The parameters.
     #[must_use]
-    pub fn parameters(&self) -> &'a Parameters {
-        self.recipient.parameters()
+    pub fn parameters(&self) -> &Parameters {
+        self.dialogue.candidate.parameters()
     }
 
     /// The transaction so far, without this recipient.
@@ -168,11 +170,7 @@ impl<'a> Rcpt<'a> {
 
     /// 250: one more recipient.
     pub fn accept(self) {
-        let reply = match self.path() {
-            path if path.is_ascii() => reply::RCPT_ACCEPTED.about(path),
-            _ => reply::RCPT_ACCEPTED.reply(),
-        };
-        self.dialogue.add(self.recipient, &reply);
+        self.dialogue.add();
     }
 
     /// 251: one more recipient, who has moved to `address`. It tells the client
@@ -182,9 +180,7 @@ impl<'a> Rcpt<'a> {
         if !address.is_ascii() {
             return self.accept();
         }
-        let text = format!("{} to <{address}>", reply::FORWARDED.text());
-        self.dialogue
-            .add(self.recipient, &reply::FORWARDED.saying(&text));
+        self.dialogue.forward(address);
     }
 
     /// 4yz or 5yz: not this one. Those before and after are not touched by it.
@@ -305,19 +301,19 @@ impl Message<'_> {
 
     /// 250.
     pub fn accept(self) {
-        self.dialogue.conclude(&reply::MESSAGE_ACCEPTED.reply());
+        self.dialogue.conclude(&reply::MESSAGE_ACCEPTED);
     }
 
     /// 250 with a text, such as the name of the message in the queue. Whatever a
     /// reply cannot have is replaced by `?`.
     pub fn accept_with(self, text: &str) {
         self.dialogue
-            .conclude(&reply::MESSAGE_ACCEPTED.saying(text));
+            .conclude(&Said::Saying(reply::MESSAGE_ACCEPTED, text));
     }
 
     /// 4yz or 5yz.
     pub fn reject(self, rejection: &Rejection) {
-        self.dialogue.conclude(&rejection.reply());
+        self.dialogue.conclude(rejection);
         self.dialogue.close_after(rejection);
     }
 
@@ -351,19 +347,19 @@ impl<'a> Verify<'a> {
         if !mailbox.is_ascii() {
             return self.cannot_tell();
         }
-        let reply = reply::VERIFIED.saying(&format!("<{mailbox}>"));
-        self.dialogue.answer(&reply);
+        let text = format!("<{mailbox}>");
+        self.dialogue.answer(&Said::Saying(reply::VERIFIED, &text));
     }
 
     /// 252: perhaps; a message to it would be taken.
     pub fn cannot_tell(self) {
-        self.dialogue.answer(&reply::CANNOT_VERIFY.reply());
+        self.dialogue.answer(&reply::CANNOT_VERIFY);
     }
 
     /// 553: it could be any of these. Those that are not US-ASCII are left out.
     pub fn ambiguous(self, candidates: &[Mailbox]) {
         let text = list(reply::AMBIGUOUS.text(), candidates);
-        self.dialogue.answer(&reply::AMBIGUOUS.saying(&text));
+        self.dialogue.answer(&Said::Saying(reply::AMBIGUOUS, &text));
     }
 
     /// 4yz or 5yz: it is nobody. Counts as a refused recipient.
@@ -411,7 +407,7 @@ impl<'a> Expand<'a> {
     /// 250: these, a line for each. Those that are not US-ASCII are left out.
     pub fn members(self, members: &[Mailbox]) {
         let text = list(reply::EXPANDED.text(), members);
-        self.dialogue.answer(&reply::EXPANDED.saying(&text));
+        self.dialogue.answer(&Said::Saying(reply::EXPANDED, &text));
     }
 
     /// 4yz or 5yz: there is no such list, or it is nobody's business. Counts as a

@@ -92,6 +92,8 @@ impl Session {
             return Some(());
         }
         let in_exchange = self.state() == State::Authenticating;
+        // Asked before the line is dealt with, which may be the last that is.
+        let may_be_secret = self.expects_secrets();
         let (framed, length) = self.framer.frame(unread);
         let is_bdat = || self.overlong_bdat.unwrap_or_else(|| is_bdat(unread));
         let dealt_with = match framed {
@@ -120,7 +122,11 @@ impl Session {
                 None
             }
         };
-        self.input.wipe(length);
+        if may_be_secret {
+            self.input.wipe(length);
+        } else {
+            self.input.advance(length);
+        }
         if self.state() == State::Authenticating {
             self.input.reserve(exchange::MAX_LINE);
         }
@@ -152,7 +158,7 @@ impl Session {
                 self.dialogue.transcript.content(octets);
                 match self.dialogue.content.fault().cloned() {
                     Some(fault) => {
-                        self.dialogue.end_content(&fault.reply());
+                        self.dialogue.end_content(&fault);
                         if fault.closes() || end == Piece::Endless {
                             self.dialogue.move_on(Trigger::Abort, Discarded::Shutdown);
                         }

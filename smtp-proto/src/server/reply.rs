@@ -8,129 +8,248 @@ use alloc::{
 };
 use core::fmt;
 
-use crate::types::{EnhancedCode, Host, Reply, ReplyCode, ReplyError};
+use bytes::{BufMut, BytesMut};
+use memchr::memchr;
 
-/// A reply of which all is known beforehand: code, enhanced code and text.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fixed {
-    code: u16,
-    /// Subject and detail; the class is the first digit of the code. A 3yz has
-    /// none (RFC 2034 section 4).
-    enhanced: Option<(u16, u16)>,
-    text: &'static str,
-}
-
-const fn fixed(code: u16, subject: u16, detail: u16, text: &'static str) -> Fixed {
-    Fixed {
-        code,
-        enhanced: Some((subject, detail)),
-        text,
-    }
-}
-
-pub(super) const RESET: Fixed = fixed(250, 0, 0, "forgotten");
-pub(super) const NOOP: Fixed = fixed(250, 0, 0, "ok");
-pub(super) const MAIL_ACCEPTED: Fixed = fixed(250, 1, 0, "sender ok");
-pub(super) const RCPT_ACCEPTED: Fixed = fixed(250, 1, 5, "recipient ok");
-pub(super) const FORWARDED: Fixed = fixed(251, 1, 5, "not local, will forward");
-pub(super) const CHUNK_ACCEPTED: Fixed = fixed(250, 0, 0, "chunk received");
-pub(super) const MESSAGE_ACCEPTED: Fixed = fixed(250, 0, 0, "message accepted");
-pub(super) const VERIFIED: Fixed = fixed(250, 1, 5, "");
-pub(super) const EXPANDED: Fixed = fixed(250, 1, 5, "");
-pub(super) const CANNOT_VERIFY: Fixed = fixed(252, 5, 0, "cannot tell, try to send");
-pub(super) const AMBIGUOUS: Fixed = fixed(553, 1, 4, "ambiguous");
-pub(super) const HELP: Fixed = fixed(
-    214,
-    0,
-    0,
-    "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT",
-);
-pub(super) const SEND_CONTENT: Fixed = Fixed {
-    code: 354,
-    enhanced: None,
-    text: "go on, end with a dot on a line of its own",
+use crate::{
+    types::{EnhancedCode, ForwardPath, Host, Print, Reply, ReplyCode, ReplyError, ReversePath},
+    wire::{self, CRLF},
 };
-pub(super) const READY_FOR_TLS: Fixed = fixed(220, 0, 0, "ready for TLS");
-pub(super) const CHALLENGE: Fixed = Fixed {
-    code: 334,
-    enhanced: None,
-    text: "***",
-};
-pub(super) const AUTHENTICATION_SUCCEEDED: Fixed = fixed(235, 7, 0, "authenticated");
-pub(super) const BYE: Fixed = fixed(221, 0, 0, "bye");
 
-pub(super) const TIMEOUT: Fixed = fixed(421, 4, 2, "waited too long");
-pub(super) const SHUTDOWN: Fixed = fixed(421, 3, 2, "shutting down");
-pub(super) const TOO_MANY_ATTEMPTS: Fixed = fixed(421, 7, 0, "too many attempts to authenticate");
-pub(super) const TOO_MANY_ERRORS: Fixed = fixed(421, 7, 0, "too many errors");
-pub(super) const UNKNOWN_CHUNK: Fixed = fixed(421, 5, 4, "cannot tell where the chunk ends");
-pub(super) const NOT_TLS: Fixed = fixed(421, 7, 0, "this port speaks SMTP, not TLS");
-pub(super) const NOT_HTTP: Fixed = fixed(421, 7, 0, "this port speaks SMTP, not HTTP");
+/// A reply of which all is known beforehand, as it goes over the wire, without
+/// its CRLF: code, enhanced code unless it is a 3yz (RFC 2034 section 4), text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fixed(&'static str);
 
-pub(super) const TOO_MANY_RECIPIENTS: Fixed = fixed(452, 5, 3, "too many recipients");
+pub(super) const RESET: Fixed = Fixed("250 2.0.0 forgotten");
+pub(super) const NOOP: Fixed = Fixed("250 2.0.0 ok");
+pub(super) const MAIL_ACCEPTED: Fixed = Fixed("250 2.1.0 sender ok");
+pub(super) const RCPT_ACCEPTED: Fixed = Fixed("250 2.1.5 recipient ok");
+pub(super) const FORWARDED: Fixed = Fixed("251 2.1.5 not local, will forward");
+pub(super) const CHUNK_ACCEPTED: Fixed = Fixed("250 2.0.0 chunk received");
+pub(super) const MESSAGE_ACCEPTED: Fixed = Fixed("250 2.0.0 message accepted");
+pub(super) const VERIFIED: Fixed = Fixed("250 2.1.5 ");
+pub(super) const EXPANDED: Fixed = Fixed("250 2.1.5 ");
+pub(super) const CANNOT_VERIFY: Fixed = Fixed("252 2.5.0 cannot tell, try to send");
+pub(super) const AMBIGUOUS: Fixed = Fixed("553 5.1.4 ambiguous");
+pub(super) const HELP: Fixed = Fixed("214 2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT");
+pub(super) const SEND_CONTENT: Fixed = Fixed("354 go on, end with a dot on a line of its own");
+pub(super) const READY_FOR_TLS: Fixed = Fixed("220 2.0.0 ready for TLS");
+pub(super) const CHALLENGE: Fixed = Fixed("334 ***");
+pub(super) const AUTHENTICATION_SUCCEEDED: Fixed = Fixed("235 2.7.0 authenticated");
+pub(super) const BYE: Fixed = Fixed("221 2.0.0 bye");
 
-pub(super) const UNKNOWN_COMMAND: Fixed = fixed(500, 5, 2, "unknown command");
-pub(super) const BROKEN_LINE: Fixed = fixed(500, 5, 2, "a lone CR or LF in a command");
-pub(super) const LINE_TOO_LONG: Fixed = fixed(500, 5, 2, "line too long");
-pub(super) const RESPONSE_TOO_LONG: Fixed = fixed(500, 5, 6, "line too long");
-pub(super) const NOT_BASE64: Fixed = fixed(501, 5, 2, "not base64");
-pub(super) const BAD_RESPONSE: Fixed = fixed(501, 5, 2, "cannot read that response");
-pub(super) const CANCELLED: Fixed = fixed(501, 7, 0, "authentication cancelled");
+pub(super) const TIMEOUT: Fixed = Fixed("421 4.4.2 waited too long");
+pub(super) const SHUTDOWN: Fixed = Fixed("421 4.3.2 shutting down");
+pub(super) const TOO_MANY_ATTEMPTS: Fixed = Fixed("421 4.7.0 too many attempts to authenticate");
+pub(super) const TOO_MANY_ERRORS: Fixed = Fixed("421 4.7.0 too many errors");
+pub(super) const UNKNOWN_CHUNK: Fixed = Fixed("421 4.5.4 cannot tell where the chunk ends");
+pub(super) const NOT_TLS: Fixed = Fixed("421 4.7.0 this port speaks SMTP, not TLS");
+pub(super) const NOT_HTTP: Fixed = Fixed("421 4.7.0 this port speaks SMTP, not HTTP");
+
+pub(super) const TOO_MANY_RECIPIENTS: Fixed = Fixed("452 4.5.3 too many recipients");
+
+pub(super) const UNKNOWN_COMMAND: Fixed = Fixed("500 5.5.2 unknown command");
+pub(super) const BROKEN_LINE: Fixed = Fixed("500 5.5.2 a lone CR or LF in a command");
+pub(super) const LINE_TOO_LONG: Fixed = Fixed("500 5.5.2 line too long");
+pub(super) const RESPONSE_TOO_LONG: Fixed = Fixed("500 5.5.6 line too long");
+pub(super) const NOT_BASE64: Fixed = Fixed("501 5.5.2 not base64");
+pub(super) const BAD_RESPONSE: Fixed = Fixed("501 5.5.2 cannot read that response");
+pub(super) const CANCELLED: Fixed = Fixed("501 5.7.0 authentication cancelled");
 pub(super) const NO_INITIAL_RESPONSE: Fixed =
-    fixed(501, 7, 0, "this mechanism has no initial response");
-pub(super) const BAD_ARGUMENT: Fixed = fixed(501, 5, 4, "bad argument");
-pub(super) const BAD_SENDER: Fixed = fixed(501, 1, 7, "not an address that can send");
-pub(super) const BAD_RECIPIENT: Fixed = fixed(501, 1, 3, "not an address");
-pub(super) const BAD_PARAMETER: Fixed = fixed(501, 5, 4, "bad parameter");
-pub(super) const NOT_IMPLEMENTED: Fixed = fixed(502, 5, 1, "not implemented");
-pub(super) const OUT_OF_SEQUENCE: Fixed = fixed(503, 5, 1, "bad sequence of commands");
-pub(super) const NO_HELLO: Fixed = fixed(503, 5, 1, "say EHLO first");
-pub(super) const NO_MAIL: Fixed = fixed(503, 5, 1, "MAIL first");
-pub(super) const NESTED_MAIL: Fixed = fixed(503, 5, 1, "a transaction is open");
-pub(super) const NO_RECIPIENTS: Fixed = fixed(503, 5, 1, "no valid recipients");
-pub(super) const NEEDS_BDAT: Fixed = fixed(503, 5, 1, "BDAT, not DATA");
-pub(super) const NEEDS_RESET: Fixed = fixed(503, 5, 1, "RSET first");
-pub(super) const NO_SERVICE: Fixed = fixed(503, 5, 1, "no service here");
-pub(super) const TLS_ACTIVE: Fixed = fixed(503, 5, 1, "TLS is active");
-pub(super) const AUTHENTICATED: Fixed = fixed(503, 5, 1, "already authenticated");
-pub(super) const UNKNOWN_MECHANISM: Fixed = fixed(504, 5, 4, "unknown mechanism");
-pub(super) const NEEDS_AUTHENTICATION: Fixed = fixed(530, 7, 0, "Authentication required");
-pub(super) const NEEDS_STARTTLS: Fixed = fixed(530, 7, 0, "Must issue a STARTTLS command first");
-pub(super) const NEEDS_ENCRYPTION: Fixed = fixed(
-    538,
-    7,
-    11,
-    "Encryption required for requested authentication mechanism",
-);
-pub(super) const TOO_LARGE: Fixed = fixed(552, 3, 4, "message too large");
-pub(super) const EMPTY_SENDER: Fixed = fixed(553, 1, 7, "an empty local part");
-pub(super) const EMPTY_RECIPIENT: Fixed = fixed(553, 1, 3, "an empty local part");
-pub(super) const NEEDS_SMTPUTF8: Fixed = fixed(553, 6, 7, "such an address needs SMTPUTF8");
-pub(super) const LONE_LINE_END: Fixed = fixed(554, 6, 0, "a lone CR or LF in the content");
-pub(super) const EARLY_INPUT: Fixed = fixed(554, 5, 0, "nothing may follow STARTTLS in clear");
-pub(super) const UNKNOWN_PARAMETER: Fixed = fixed(555, 5, 4, "unknown parameter");
+    Fixed("501 5.7.0 this mechanism has no initial response");
+pub(super) const BAD_ARGUMENT: Fixed = Fixed("501 5.5.4 bad argument");
+pub(super) const BAD_SENDER: Fixed = Fixed("501 5.1.7 not an address that can send");
+pub(super) const BAD_RECIPIENT: Fixed = Fixed("501 5.1.3 not an address");
+pub(super) const BAD_PARAMETER: Fixed = Fixed("501 5.5.4 bad parameter");
+pub(super) const NOT_IMPLEMENTED: Fixed = Fixed("502 5.5.1 not implemented");
+pub(super) const OUT_OF_SEQUENCE: Fixed = Fixed("503 5.5.1 bad sequence of commands");
+pub(super) const NO_HELLO: Fixed = Fixed("503 5.5.1 say EHLO first");
+pub(super) const NO_MAIL: Fixed = Fixed("503 5.5.1 MAIL first");
+pub(super) const NESTED_MAIL: Fixed = Fixed("503 5.5.1 a transaction is open");
+pub(super) const NO_RECIPIENTS: Fixed = Fixed("503 5.5.1 no valid recipients");
+pub(super) const NEEDS_BDAT: Fixed = Fixed("503 5.5.1 BDAT, not DATA");
+pub(super) const NEEDS_RESET: Fixed = Fixed("503 5.5.1 RSET first");
+pub(super) const NO_SERVICE: Fixed = Fixed("503 5.5.1 no service here");
+pub(super) const TLS_ACTIVE: Fixed = Fixed("503 5.5.1 TLS is active");
+pub(super) const AUTHENTICATED: Fixed = Fixed("503 5.5.1 already authenticated");
+pub(super) const UNKNOWN_MECHANISM: Fixed = Fixed("504 5.5.4 unknown mechanism");
+pub(super) const NEEDS_AUTHENTICATION: Fixed = Fixed("530 5.7.0 Authentication required");
+pub(super) const NEEDS_STARTTLS: Fixed = Fixed("530 5.7.0 Must issue a STARTTLS command first");
+pub(super) const NEEDS_ENCRYPTION: Fixed =
+    Fixed("538 5.7.11 Encryption required for requested authentication mechanism");
+pub(super) const TOO_LARGE: Fixed = Fixed("552 5.3.4 message too large");
+pub(super) const EMPTY_SENDER: Fixed = Fixed("553 5.1.7 an empty local part");
+pub(super) const EMPTY_RECIPIENT: Fixed = Fixed("553 5.1.3 an empty local part");
+pub(super) const NEEDS_SMTPUTF8: Fixed = Fixed("553 5.6.7 such an address needs SMTPUTF8");
+pub(super) const LONE_LINE_END: Fixed = Fixed("554 5.6.0 a lone CR or LF in the content");
+pub(super) const EARLY_INPUT: Fixed = Fixed("554 5.5.0 nothing may follow STARTTLS in clear");
+pub(super) const UNKNOWN_PARAMETER: Fixed = Fixed("555 5.5.4 unknown parameter");
 
 impl Fixed {
     pub(super) fn reply(self) -> Reply {
-        self.saying(self.text)
-    }
-
-    /// The reply, with what or whom it is about in front of its text.
-    pub(super) fn about(self, subject: &dyn fmt::Display) -> Reply {
-        self.saying(&format!("{subject} {}", self.text))
+        self.saying(self.text())
     }
 
     /// The reply with another text.
-    pub(super) fn saying(self, text: &str) -> Reply {
-        let class = u8::try_from(self.code / 100).unwrap_or_default();
-        let enhanced = self
-            .enhanced
-            .map(|(subject, detail)| EnhancedCode::fixed(class, subject, detail));
-        build(ReplyCode::fixed(self.code), enhanced, text)
+    fn saying(self, text: &str) -> Reply {
+        let (codes, _) = self.split();
+        let enhanced = codes.get(4..).map(str::trim_end);
+        let enhanced = enhanced.and_then(|enhanced| enhanced.parse().ok());
+        build(ReplyCode::fixed(self.code()), enhanced, text)
     }
 
-    pub(super) const fn text(self) -> &'static str {
-        self.text
+    fn code(self) -> u16 {
+        let digits = self.0.bytes().take(3);
+        digits.fold(0, |code, digit| code * 10 + u16::from(digit & 0x0f))
+    }
+
+    /// The codes, each with the space behind it, and the text.
+    fn split(self) -> (&'static str, &'static str) {
+        let enhanced = self.0.get(4..).filter(|_| !self.0.starts_with('3'));
+        let space = enhanced.and_then(|enhanced| memchr(b' ', enhanced.as_bytes()));
+        let start = space.map_or(4, |at| 4 + at + 1);
+        self.0.split_at_checked(start).unwrap_or((self.0, ""))
+    }
+
+    pub(super) fn text(self) -> &'static str {
+        self.split().1
+    }
+}
+
+/// A reply, in the form that costs least: nearly all are written as they stand,
+/// and never become a [`Reply`].
+#[derive(Clone, Copy)]
+pub(super) enum Said<'a> {
+    Fixed(Fixed),
+    /// With what or whom it is about in front of its text.
+    About(Fixed, Subject<'a>),
+    /// With another text.
+    Saying(Fixed, &'a str),
+    Rejection(&'a Rejection),
+    Reply(&'a Reply),
+}
+
+/// What or whom a reply is about.
+#[derive(Clone, Copy)]
+pub(super) enum Subject<'a> {
+    Host(&'a Host),
+    Sender(&'a ReversePath),
+    Recipient(&'a ForwardPath),
+}
+
+impl Print for Subject<'_> {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Host(host) => host.print(out),
+            Self::Sender(path) => path.print(out),
+            Self::Recipient(path) => path.print(out),
+        }
+    }
+}
+
+impl Said<'_> {
+    pub(super) fn code(self) -> u16 {
+        match self {
+            Self::Fixed(fixed) | Self::About(fixed, _) | Self::Saying(fixed, _) => fixed.code(),
+            Self::Rejection(rejection) => rejection.code.get(),
+            Self::Reply(reply) => reply.code().get(),
+        }
+    }
+
+    pub(super) fn reply(self) -> Reply {
+        match self {
+            Self::Fixed(fixed) => fixed.reply(),
+            Self::About(fixed, subject) => {
+                let mut text = String::new();
+                // Writing to a string cannot fail.
+                let _ = subject.print(&mut text);
+                fixed.saying(&format!("{text} {}", fixed.text()))
+            }
+            Self::Saying(fixed, text) => fixed.saying(text),
+            Self::Rejection(rejection) => rejection.reply(),
+            Self::Reply(reply) => reply.clone(),
+        }
+    }
+
+    /// Writes the reply, with its CRLF.
+    pub(super) fn write(self, out: &mut BytesMut) {
+        let before = out.len();
+        self.write_line(out);
+        let is_fixed = matches!(self, Self::Fixed(_));
+        if is_fixed || out.get(before..).is_some_and(is_line) {
+            out.put_slice(CRLF);
+        } else {
+            out.truncate(before);
+            wire::encode_reply(&self.reply(), out);
+        }
+    }
+
+    /// Writes what is the whole reply if it is one line, and otherwise
+    /// something that is none.
+    fn write_line(self, out: &mut BytesMut) {
+        // Writing to a buffer that grows cannot fail.
+        match self {
+            Self::Fixed(fixed) => out.put_slice(fixed.0.as_bytes()),
+            Self::About(fixed, subject) => {
+                let (codes, text) = fixed.split();
+                out.put_slice(codes.as_bytes());
+                let _ = subject.print(out);
+                out.put_slice(b" ");
+                out.put_slice(text.as_bytes());
+            }
+            Self::Saying(fixed, text) => {
+                out.put_slice(fixed.split().0.as_bytes());
+                out.put_slice(text.as_bytes());
+            }
+            Self::Rejection(rejection) => {
+                let (code, enhanced) = (rejection.code, rejection.enhanced);
+                let _ = fmt::write(out, format_args!("{code} {enhanced} "));
+                out.put_slice(rejection.text.as_bytes());
+            }
+            Self::Reply(_) => {}
+        }
+    }
+}
+
+/// The longest line of a reply, without its CRLF (RFC 5321 section 4.5.3.1.5).
+const MAX_LINE: usize = 510;
+
+/// Whether it can go over the wire as it is.
+fn is_line(octets: &[u8]) -> bool {
+    // All are looked at: that takes fewer steps than to stop at the first.
+    let printable = octets
+        .iter()
+        .fold(true, |so_far, octet| so_far & matches!(octet, b' '..=b'~'));
+    printable && (4..=MAX_LINE).contains(&octets.len())
+}
+
+/// What can be said.
+pub(super) trait Say {
+    fn said(&self) -> Said<'_>;
+}
+
+impl Say for Fixed {
+    fn said(&self) -> Said<'_> {
+        Said::Fixed(*self)
+    }
+}
+
+impl Say for Said<'_> {
+    fn said(&self) -> Said<'_> {
+        *self
+    }
+}
+
+impl Say for Rejection {
+    fn said(&self) -> Said<'_> {
+        Said::Rejection(self)
+    }
+}
+
+impl Say for Reply {
+    fn said(&self) -> Said<'_> {
+        Said::Reply(self)
     }
 }
 
@@ -399,20 +518,50 @@ mod tests {
     fn s_107_s_109_fixed_replies_are_well_formed() {
         for fixed in ALL {
             let reply = fixed.reply();
-            let again = Reply::new(reply.code(), reply.enhanced(), fixed.text).unwrap();
+            let again = Reply::new(reply.code(), reply.enhanced(), fixed.text()).unwrap();
             assert_eq!(again, reply);
             assert_eq!(
                 reply.enhanced().is_none(),
                 reply.code().get() / 100 == 3,
                 "{reply}"
             );
+            assert_eq!(reply.to_string().trim_end(), fixed.0.trim_end());
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_the_reply() {
+        let long = "word ".repeat(300);
+        let path = |length| format!("<{}@example.org>", "a".repeat(length));
+        let sender: [ReversePath; 2] = [path(5), path(200)].map(|path| path.parse().unwrap());
+        let recipient: [ForwardPath; 2] = [path(5), path(200)].map(|path| path.parse().unwrap());
+        let host: Host = "mx.example.net".parse().unwrap();
+        let senders = sender.iter().map(Subject::Sender);
+        let subjects = senders.chain(recipient.iter().map(Subject::Recipient));
+        let subjects = subjects.chain([Subject::Host(&host)]);
+        let rejection = |text: &str| Rejection::new(451, None, text).unwrap();
+        let texts = ["stored as 7Q1", "", "two\nlines", "\u{fc}\r\n250 x", &long];
+        let rejections = ["no", "", "two\nlines", &long].map(rejection);
+        let greeting = from_host(250, "mx.example.net\nSIZE 5");
+        let all = ALL.iter().map(|&fixed| Said::Fixed(fixed));
+        let all = all.chain(texts.iter().map(|text| Said::Saying(RESET, text)));
+        let all = all.chain(subjects.map(|subject| Said::About(MAIL_ACCEPTED, subject)));
+        let all = all.chain(rejections.iter().map(Said::Rejection));
+        let all = all.chain([Said::Saying(SEND_CONTENT, "go"), Said::Reply(&greeting)]);
+        for said in all {
+            let mut right = BytesMut::from("in front");
+            let mut out = right.clone();
+            wire::encode_reply(&said.reply(), &mut right);
+            said.write(&mut out);
+            assert_eq!(out, right);
+            assert_eq!(said.code(), said.reply().code().get());
         }
     }
 
     #[test]
     fn s_105_s_108_long_lines_are_split_at_spaces() {
         let text = "word ".repeat(300);
-        let reply = RESET.saying(text.trim_end());
+        let reply = Said::Saying(RESET, text.trim_end()).reply();
         assert!(reply.line_count() > 2);
         for line in reply.lines() {
             assert!(line.len() <= 506);
@@ -420,7 +569,7 @@ mod tests {
             assert!(line.trim_ascii_end().ends_with(b"word"));
         }
         assert_eq!(reply.text().replace('\n', ""), text.trim_end());
-        let reply = RESET.saying(&"x".repeat(2000));
+        let reply = Said::Saying(RESET, &"x".repeat(2000)).reply();
         assert_eq!(reply.text().replace('\n', "").len(), 2000);
         assert!(reply.lines().all(|line| line.len() <= 506));
     }

@@ -366,11 +366,8 @@ impl Session {
                 let claim = dialogue.claim()?.clone();
                 Event::Authenticate(Authenticate { dialogue, claim })
             }
-            Asked::Mail(envelope) => Event::Mail(Mail { dialogue, envelope }),
-            Asked::Rcpt(recipient) => Event::Rcpt(Rcpt {
-                dialogue,
-                recipient,
-            }),
+            Asked::Mail => Event::Mail(Mail { dialogue }),
+            Asked::Rcpt => Event::Rcpt(Rcpt { dialogue }),
             Asked::Data => Event::Data(Data { dialogue }),
             Asked::Message => Event::Message(Message { dialogue }),
             Asked::Verify(argument) => Event::Verify(Verify { dialogue, argument }),

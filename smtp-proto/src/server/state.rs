@@ -144,13 +144,26 @@ const TABLE: &[(State, Trigger, State)] = &[
     (State::Closing, Trigger::Sent, State::Closed),
 ];
 
+const STATES: usize = State::Closed as usize + 1;
+const TRIGGERS: usize = Trigger::Sent as usize + 1;
+
+/// [`TABLE`], by state and trigger: it is asked several times for each command.
+#[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const NEXT: [[Option<State>; TRIGGERS]; STATES] = {
+    let mut next = [[None; TRIGGERS]; STATES];
+    let mut rows = TABLE;
+    while let [(from, on, to), rest @ ..] = rows {
+        next[*from as usize][*on as usize] = Some(*to);
+        rows = rest;
+    }
+    next
+};
+
 impl State {
     /// Where `trigger` leads from here; `None` if it is out of sequence.
     pub(super) fn after(self, trigger: Trigger) -> Option<Self> {
-        TABLE
-            .iter()
-            .find(|(from, on, _)| *from == self && *on == trigger)
-            .map(|&(_, _, to)| to)
+        let row = NEXT.get(self as usize)?;
+        row.get(trigger as usize).copied().flatten()
     }
 
     const fn name(self) -> &'static str {
@@ -240,7 +253,7 @@ pub fn state_diagram() -> String {
 mod tests {
     use super::*;
 
-    const STATES: [State; 13] = [
+    const ALL: [State; STATES] = [
         State::Refused,
         State::Greeted,
         State::Ready,
@@ -304,7 +317,7 @@ mod tests {
             (Trigger::Sent, &[Securing, Closing]),
         ];
         for (trigger, legal) in expected {
-            for state in STATES {
+            for state in ALL {
                 let is_legal = state.after(trigger).is_some();
                 assert_eq!(is_legal, legal.contains(&state), "{state} {trigger:?}");
             }
@@ -313,7 +326,7 @@ mod tests {
 
     #[test]
     fn s_114_s_120_other_commands_change_nothing() {
-        for state in STATES {
+        for state in ALL {
             if let Some(to) = state.after(Trigger::Other) {
                 assert_eq!(to, state);
             }
@@ -360,7 +373,7 @@ mod tests {
             let twice = |row: &&(State, Trigger, State)| row.0 == *from && row.1 == *trigger;
             assert!(!TABLE[index + 1..].iter().any(|row| twice(&row)));
         }
-        for state in STATES {
+        for state in ALL {
             let mut reached = vec![state];
             while let Some(&(_, _, to)) = TABLE
                 .iter()

@@ -37,10 +37,10 @@ impl Dialogue {
     /// looked at, and nothing after it.
     pub(super) fn answer_starttls(&mut self, followed: bool) {
         if followed {
-            self.reply(&reply::EARLY_INPUT.reply());
+            self.say(&reply::EARLY_INPUT);
             self.move_on(Trigger::Abort, Discarded::EndOfInput);
         } else {
-            self.reply(&reply::READY_FOR_TLS.reply());
+            self.say(&reply::READY_FOR_TLS);
         }
     }
 

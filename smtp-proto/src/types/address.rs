@@ -1,13 +1,13 @@
 //! Local parts and mailboxes (RFC 5321 section 4.1.2).
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::borrow::Cow;
 use core::{fmt, str::FromStr};
 
-use nom::Parser;
-
 use super::{
-    domain::{Domain, DomainError, Host},
+    domain::{DomainError, Host, ReadHost},
     grammar,
+    print::Print,
+    text::Text,
 };
 
 /// Why a text is not an address.
@@ -67,8 +67,12 @@ impl From<DomainError> for AddressError {
 /// assert_eq!("\"j\\oe\"".parse::<LocalPart>()?, LocalPart::new("joe")?);
 /// # Ok::<(), smtp_proto::types::AddressError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct LocalPart(String);
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct LocalPart {
+    text: Text,
+    /// Whether it has to be printed in quotes.
+    quoted: bool,
+}
 
 impl LocalPart {
     /// The longest local part that every server must take, in octets (RFC 5321
@@ -84,23 +88,58 @@ impl LocalPart {
         if text.len() > Mailbox::MAX_LEN {
             return Err(AddressError::TooLong);
         }
-        if text.is_empty() || !text.chars().all(grammar::is_local_char) {
+        if text.is_empty() || !grammar::is_local_text(text) {
             return Err(AddressError::LocalPart);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self {
+            text: Text::new(text),
+            quoted: needs_quotes(text),
+        })
+    }
+
+    /// Keeps what the grammar found.
+    #[inline]
+    fn keep(text: Cow<'_, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => Self {
+                text: Text::new(text),
+                quoted: false,
+            },
+            Cow::Owned(text) => Self {
+                text: Text::new(&text),
+                quoted: needs_quotes(&text),
+            },
+        }
+    }
+
+    /// How many octets it is printed in.
+    fn printed_len(&self) -> usize {
+        printed_len(&self.text, self.quoted)
     }
 
     /// The local part without quotes or backslashes.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Whether any server can take it, with or without `SMTPUTF8`.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
-        self.0.is_ascii()
+        self.text.is_ascii()
     }
+}
+
+fn needs_quotes(text: &str) -> bool {
+    grammar::whole(grammar::dot_string, text).is_none()
+}
+
+fn printed_len(text: &str, quoted: bool) -> usize {
+    if !quoted {
+        return text.len();
+    }
+    let escaped = text.bytes().filter(|b| matches!(b, b'"' | b'\\'));
+    text.len() + escaped.count() + 2
 }
 
 impl FromStr for LocalPart {
@@ -112,19 +151,31 @@ impl FromStr for LocalPart {
     }
 }
 
+impl Print for LocalPart {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        if !self.quoted {
+            return out.write_str(&self.text);
+        }
+        out.write_char('"')?;
+        for c in self.text.chars() {
+            if matches!(c, '"' | '\\') {
+                out.write_char('\\')?;
+            }
+            out.write_char(c)?;
+        }
+        out.write_char('"')
+    }
+}
+
 impl fmt::Display for LocalPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if grammar::whole(grammar::dot_string, &self.0).is_some() {
-            return f.write_str(&self.0);
-        }
-        f.write_str("\"")?;
-        for c in self.0.chars() {
-            if matches!(c, '"' | '\\') {
-                f.write_str("\\")?;
-            }
-            write!(f, "{c}")?;
-        }
-        f.write_str("\"")
+        self.print(f)
+    }
+}
+
+impl fmt::Debug for LocalPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LocalPart").field(&self.text).finish()
     }
 }
 
@@ -155,14 +206,10 @@ impl Mailbox {
     /// [`AddressError::TooLong`] if it would be longer than
     /// [`MAX_LEN`](Self::MAX_LEN).
     pub fn new(local_part: LocalPart, host: Host) -> Result<Self, AddressError> {
-        let mailbox = Self { local_part, host };
-        let mut length = Length(0);
-        // Counting cannot fail.
-        let _ = fmt::write(&mut length, format_args!("{mailbox}"));
-        if length.0 > Self::MAX_LEN {
+        if local_part.printed_len() + 1 + host.printed_len() > Self::MAX_LEN {
             return Err(AddressError::TooLong);
         }
-        Ok(mailbox)
+        Ok(Self { local_part, host })
     }
 
     /// What stands before the `@`.
@@ -183,27 +230,52 @@ impl Mailbox {
         self.local_part.is_ascii() && self.host.is_ascii()
     }
 
+    /// Keeps what was read.
+    #[inline]
+    pub(crate) fn keep(read: ReadMailbox<'_>) -> Self {
+        Self {
+            local_part: LocalPart::keep(read.local_part),
+            host: Host::keep(read.host),
+        }
+    }
+}
+
+/// A mailbox as it stands in a text.
+///
+/// To read all of a line first, and to keep what was read in the end, saves
+/// moving whole addresses about.
+pub(crate) struct ReadMailbox<'a> {
+    /// Without quotes and backslashes, and owned if it had quotes.
+    local_part: Cow<'a, str>,
+    host: ReadHost<'a>,
+}
+
+impl<'a> ReadMailbox<'a> {
     /// Reads a mailbox at the start of `text`, and returns what follows it.
     /// The end is found by parsing, since a quoted local part may hold `@` and
     /// `>`.
-    pub(crate) fn parse_prefix(text: &str) -> Result<(&str, Self), AddressError> {
-        let (rest, local_part) = grammar::local_part
-            .parse(text)
-            .map_err(|_| AddressError::LocalPart)?;
+    #[inline]
+    pub(crate) fn parse_prefix(text: &'a str) -> Result<(&'a str, Self), AddressError> {
+        let (rest, local_part) = grammar::local_part(text).map_err(|_| AddressError::LocalPart)?;
         let rest = rest.strip_prefix('@').ok_or(AddressError::LocalPart)?;
-        let parsed = if rest.starts_with('[') {
-            nom::combinator::recognize(grammar::bracketed).parse(rest)
-        } else {
-            grammar::domain(rest)
+        let (rest, host) = ReadHost::parse_prefix(rest)?;
+        let local_len = match &local_part {
+            Cow::Borrowed(text) => text.len(),
+            Cow::Owned(text) if text.is_empty() => return Err(AddressError::LocalPart),
+            Cow::Owned(text) => printed_len(text, needs_quotes(text)),
         };
-        let (rest, host) = parsed.map_err(|_| DomainError::Syntax)?;
-        if host.len() > Domain::MAX_LEN {
-            return Err(AddressError::Host(DomainError::TooLong));
+        if local_len + 1 + host.printed_len() > Mailbox::MAX_LEN {
+            return Err(AddressError::TooLong);
         }
-        Ok((
-            rest,
-            Self::new(LocalPart::new(&local_part)?, host.parse()?)?,
-        ))
+        Ok((rest, Self { local_part, host }))
+    }
+
+    /// Reads a mailbox that is all of `text`.
+    pub(super) fn parse_whole(text: &'a str) -> Result<Self, AddressError> {
+        match Self::parse_prefix(text)? {
+            ("", read) => Ok(read),
+            _ => Err(AddressError::Host(DomainError::Syntax)),
+        }
     }
 }
 
@@ -211,24 +283,20 @@ impl FromStr for Mailbox {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        match Self::parse_prefix(text)? {
-            ("", mailbox) => Ok(mailbox),
-            _ => Err(AddressError::Host(DomainError::Syntax)),
-        }
+        ReadMailbox::parse_whole(text).map(Self::keep)
+    }
+}
+
+impl Print for Mailbox {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        self.local_part.print(out)?;
+        out.write_char('@')?;
+        self.host.print(out)
     }
 }
 
 impl fmt::Display for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.local_part, self.host)
-    }
-}
-
-struct Length(usize);
-
-impl fmt::Write for Length {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 += text.len();
-        Ok(())
+        self.print(f)
     }
 }

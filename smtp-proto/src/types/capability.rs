@@ -82,7 +82,7 @@ pub enum Capability {
 }
 
 /// The keywords that mean all that they say without a parameter.
-const PLAIN: [(&str, Capability); 13] = [
+static PLAIN: [(&str, Capability); 13] = [
     ("8BITMIME", Capability::EightBitMime),
     ("BINARYMIME", Capability::BinaryMime),
     ("CHUNKING", Capability::Chunking),
@@ -98,6 +98,34 @@ const PLAIN: [(&str, Capability); 13] = [
     ("VRFY", Capability::Vrfy),
 ];
 
+/// What is not among the [`PLAIN`] ones, in a set.
+const AUTH: u32 = 1 << 13;
+const SIZE: u32 = 1 << 14;
+const OTHER: u32 = 1 << 15;
+
+/// The bit of a keyword that is known, and in upper case; or 0.
+#[inline]
+fn bit_of(keyword: &str) -> u32 {
+    match keyword {
+        "8BITMIME" => Capability::EightBitMime.bit(),
+        "BINARYMIME" => Capability::BinaryMime.bit(),
+        "CHUNKING" => Capability::Chunking.bit(),
+        "DSN" => Capability::Dsn.bit(),
+        "ENHANCEDSTATUSCODES" => Capability::EnhancedStatusCodes.bit(),
+        "ETRN" => Capability::Etrn.bit(),
+        "EXPN" => Capability::Expn.bit(),
+        "HELP" => Capability::Help.bit(),
+        "PIPELINING" => Capability::Pipelining.bit(),
+        "REQUIRETLS" => Capability::RequireTls.bit(),
+        "SMTPUTF8" => Capability::SmtpUtf8.bit(),
+        "STARTTLS" => Capability::StartTls.bit(),
+        "VRFY" => Capability::Vrfy.bit(),
+        "AUTH" => AUTH,
+        "SIZE" => SIZE,
+        _ => 0,
+    }
+}
+
 impl Capability {
     /// The keyword, in upper case where it is known.
     #[must_use]
@@ -106,14 +134,48 @@ impl Capability {
             Self::Auth(_) => "AUTH",
             Self::Size(_) => "SIZE",
             Self::Other { keyword, .. } => keyword,
-            plain => PLAIN
-                .iter()
-                .find(|(_, capability)| capability == plain)
-                .map_or("", |(keyword, _)| keyword),
+            Self::EightBitMime => "8BITMIME",
+            Self::BinaryMime => "BINARYMIME",
+            Self::Chunking => "CHUNKING",
+            Self::Dsn => "DSN",
+            Self::EnhancedStatusCodes => "ENHANCEDSTATUSCODES",
+            Self::Etrn => "ETRN",
+            Self::Expn => "EXPN",
+            Self::Help => "HELP",
+            Self::Pipelining => "PIPELINING",
+            Self::RequireTls => "REQUIRETLS",
+            Self::SmtpUtf8 => "SMTPUTF8",
+            Self::StartTls => "STARTTLS",
+            Self::Vrfy => "VRFY",
+        }
+    }
+
+    /// The bit that stands for it, whatever its parameters, in a set.
+    const fn bit(&self) -> u32 {
+        match self {
+            Self::EightBitMime => 1 << 0,
+            Self::BinaryMime => 1 << 1,
+            Self::Chunking => 1 << 2,
+            Self::Dsn => 1 << 3,
+            Self::EnhancedStatusCodes => 1 << 4,
+            Self::Etrn => 1 << 5,
+            Self::Expn => 1 << 6,
+            Self::Help => 1 << 7,
+            Self::Pipelining => 1 << 8,
+            Self::RequireTls => 1 << 9,
+            Self::SmtpUtf8 => 1 << 10,
+            Self::StartTls => 1 << 11,
+            Self::Vrfy => 1 << 12,
+            Self::Auth(_) => AUTH,
+            Self::Size(_) => SIZE,
+            Self::Other { .. } => OTHER,
         }
     }
 
     fn read(line: &str) -> Self {
+        if let Some(plain) = Self::read_plain(line) {
+            return plain;
+        }
         let mut words = line
             .split(|c: char| c == ' ' || c.is_control())
             .filter(|word| !word.is_empty());
@@ -145,6 +207,21 @@ impl Capability {
             keyword: first.to_owned(),
             parameters: parameters.join(" "),
         }
+    }
+}
+
+impl Capability {
+    /// Reads a line that begins with one of the [`PLAIN`] keywords, as most do.
+    fn read_plain(line: &str) -> Option<Self> {
+        let graphic = line.bytes().take_while(u8::is_ascii_graphic).count();
+        let word = line.get(..graphic)?;
+        // Anything else in US-ASCII is a space, or counts as one.
+        if !line.as_bytes().get(graphic).is_none_or(u8::is_ascii) {
+            return None;
+        }
+        let mut all = PLAIN.iter();
+        all.find(|(keyword, _)| keyword.eq_ignore_ascii_case(word))
+            .map(|(_, plain)| plain.clone())
     }
 }
 
@@ -194,9 +271,12 @@ fn write_printable(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 /// assert!(capabilities.offers("xymcookie"));
 /// # Ok::<(), smtp_proto::types::ReplyError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Capabilities {
     list: Vec<Capability>,
+    /// The bits of all in the list: what a session asks for with each message
+    /// is not searched for.
+    bits: u32,
     raw: Option<Reply>,
 }
 
@@ -205,18 +285,22 @@ impl Capabilities {
     /// a keyword; a reply whose code is not 250 offers nothing.
     #[must_use]
     pub fn from_reply(reply: &Reply) -> Self {
-        let list = if reply.code().get() == 250 {
-            reply
-                .lines()
-                .skip(1)
-                .map(|line| Capability::read(&String::from_utf8_lossy(line)))
-                .collect()
-        } else {
-            Vec::new()
-        };
-        Self {
-            list,
+        let mut all = Self {
             raw: Some(reply.clone()),
+            ..Self::default()
+        };
+        if reply.code().get() == 250 {
+            all.list.reserve_exact(reply.line_count() - 1);
+            let lines = reply.lines().skip(1);
+            all.extend(lines.map(|line| Capability::read(&String::from_utf8_lossy(line))));
+        }
+        all
+    }
+
+    fn extend(&mut self, list: impl Iterator<Item = Capability>) {
+        for capability in list {
+            self.bits |= capability.bit();
+            self.list.push(capability);
         }
     }
 
@@ -232,14 +316,23 @@ impl Capabilities {
 
     /// Whether this very line is offered. Meant for those without a parameter.
     #[must_use]
+    #[inline]
     pub fn has(&self, capability: &Capability) -> bool {
-        self.list.contains(capability)
+        let bit = capability.bit();
+        // Those with a parameter may differ in it.
+        self.bits & bit != 0 && (bit & (AUTH | SIZE | OTHER) == 0 || self.list.contains(capability))
     }
 
     /// Whether the keyword is offered, known to this crate or not.
     #[must_use]
+    #[inline]
     pub fn offers(&self, keyword: &str) -> bool {
-        self.get(keyword).is_some()
+        match bit_of(keyword) {
+            bit if self.bits & bit != 0 => true,
+            // Who puts a list together may call anything by a known keyword.
+            bit if bit != 0 && self.bits & OTHER == 0 => false,
+            _ => self.get(keyword).is_some(),
+        }
     }
 
     /// The last line with this keyword.
@@ -254,6 +347,9 @@ impl Capabilities {
     /// say, or has no fixed maximum.
     #[must_use]
     pub fn max_size(&self) -> Option<u64> {
+        if self.bits & SIZE == 0 {
+            return None;
+        }
         match self.get("SIZE") {
             Some(Capability::Size(size)) => size.filter(|&size| size != 0),
             _ => None,
@@ -280,10 +376,18 @@ impl Capabilities {
 
 impl FromIterator<Capability> for Capabilities {
     fn from_iter<I: IntoIterator<Item = Capability>>(list: I) -> Self {
-        Self {
-            list: list.into_iter().collect(),
-            raw: None,
-        }
+        let mut all = Self::default();
+        all.extend(list.into_iter());
+        all
+    }
+}
+
+impl fmt::Debug for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capabilities")
+            .field("list", &self.list)
+            .field("raw", &self.raw)
+            .finish()
     }
 }
 

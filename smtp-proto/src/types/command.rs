@@ -8,6 +8,8 @@ use super::{
     grammar,
     parameter::Parameters,
     path::{ForwardPath, ReversePath},
+    print::Print,
+    text::Text,
 };
 
 /// One command, with its arguments.
@@ -108,34 +110,52 @@ impl Command {
     }
 }
 
-impl fmt::Display for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+impl Print for Command {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let argument = match self {
             Self::Mail {
                 reverse_path,
                 parameters,
-            } => write!(f, "MAIL FROM:{reverse_path}{parameters}"),
+            } => {
+                out.write_str("MAIL FROM:")?;
+                reverse_path.print(out)?;
+                return parameters.print(out);
+            }
             Self::Rcpt {
                 forward_path,
                 parameters,
-            } => write!(f, "RCPT TO:{forward_path}{parameters}"),
-            Self::Ehlo(name) | Self::Helo(name) => write!(f, "{} {name}", self.verb()),
+            } => {
+                out.write_str("RCPT TO:")?;
+                forward_path.print(out)?;
+                return parameters.print(out);
+            }
+            Self::Bdat { octets, last } => {
+                out.write_str("BDAT ")?;
+                octets.print(out)?;
+                return out.write_str(if *last { " LAST" } else { "" });
+            }
+            Self::Extension(raw) => return out.write_str(&raw.0),
+            Self::Ehlo(name) | Self::Helo(name) => name.as_str(),
             Self::Vrfy(argument)
             | Self::Expn(argument)
             | Self::Noop(Some(argument))
-            | Self::Help(Some(argument)) => write!(f, "{} {argument}", self.verb()),
-            Self::Bdat { octets, last } => {
-                let last = if *last { " LAST" } else { "" };
-                write!(f, "BDAT {octets}{last}")
-            }
-            Self::Extension(raw) => raw.fmt(f),
+            | Self::Help(Some(argument)) => argument.as_str(),
             Self::Data
             | Self::Rset
             | Self::Quit
             | Self::StartTls
             | Self::Noop(None)
-            | Self::Help(None) => f.write_str(self.verb()),
-        }
+            | Self::Help(None) => return out.write_str(self.verb()),
+        };
+        out.write_str(self.verb())?;
+        out.write_char(' ')?;
+        out.write_str(argument)
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.print(f)
     }
 }
 
@@ -177,7 +197,7 @@ const MAX_TEXT: usize = 510;
 /// The grammar says `String = Atom / Quoted-string`; what people send, and
 /// servers take, is the rest of the line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Argument(String);
+pub struct Argument(Text);
 
 impl Argument {
     /// Checks the text. White space around it is not part of it.
@@ -193,10 +213,10 @@ impl Argument {
         if text.len() > MAX_TEXT - "VRFY ".len() {
             return Err(CommandTextError::TooLong);
         }
-        if !text.chars().all(grammar::is_local_char) {
+        if !grammar::is_local_text(text) {
             return Err(CommandTextError::Character);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(Text::new(text)))
     }
 
     /// The text.
@@ -227,7 +247,7 @@ impl fmt::Display for Argument {
 /// `192.0.2.1`), and learns nothing that it could rely on either way; so this
 /// type holds any printable US-ASCII without a space.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HelloName(String);
+pub struct HelloName(Text);
 
 impl HelloName {
     /// Checks the text.
@@ -245,7 +265,7 @@ impl HelloName {
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(CommandTextError::Character);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(Text::new(text)))
     }
 
     /// The text.
@@ -327,7 +347,7 @@ impl RawCommand {
         if line.is_empty() {
             return Err(CommandTextError::Empty);
         }
-        if !line.chars().all(grammar::is_local_char) {
+        if !grammar::is_local_text(line) {
             return Err(CommandTextError::Character);
         }
         let raw = Self(line.to_owned());

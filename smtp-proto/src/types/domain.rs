@@ -1,6 +1,6 @@
 //! Domains and address literals (RFC 5321 sections 4.1.2 and 4.1.3).
 
-use alloc::{borrow::ToOwned, string::String};
+use alloc::sync::Arc;
 use core::{
     fmt,
     hash::{Hash, Hasher},
@@ -8,7 +8,7 @@ use core::{
     str::FromStr,
 };
 
-use super::grammar;
+use super::{grammar, print::Print, text::Text};
 
 /// Why a text is not a [`Domain`] or an [`AddressLiteral`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl core::error::Error for DomainError {}
 /// # Ok::<(), smtp_proto::types::DomainError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Domain(String);
+pub struct Domain(Text);
 
 impl Domain {
     /// The longest domain, in octets (RFC 5321 section 4.5.3.1.2).
@@ -66,7 +66,7 @@ impl Domain {
             return Err(DomainError::TooLong);
         }
         grammar::whole(grammar::domain, text)
-            .map(|text| Self(text.to_owned()))
+            .map(|text| Self(Text::new(text)))
             .ok_or(DomainError::Syntax)
     }
 
@@ -141,8 +141,8 @@ pub enum AddressLiteral {
 /// The tag and the content of an address literal that is neither IPv4 nor IPv6.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct GeneralLiteral {
-    tag: String,
-    content: String,
+    tag: Arc<str>,
+    content: Arc<str>,
 }
 
 impl GeneralLiteral {
@@ -174,10 +174,29 @@ impl AddressLiteral {
         let fits = ldh && !group && !tag.ends_with('-') && !content.is_empty();
         fits.then(|| {
             Self::General(GeneralLiteral {
-                tag: tag.to_owned(),
-                content: content.to_owned(),
+                tag: tag.into(),
+                content: content.into(),
             })
         })
+    }
+}
+
+impl AddressLiteral {
+    /// How many octets it is printed in.
+    fn printed_len(&self) -> usize {
+        let mut length = Length(0);
+        // Counting cannot fail.
+        let _ = self.print(&mut length);
+        length.0
+    }
+}
+
+struct Length(usize);
+
+impl fmt::Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len();
+        Ok(())
     }
 }
 
@@ -203,13 +222,19 @@ impl FromStr for AddressLiteral {
     }
 }
 
+impl Print for AddressLiteral {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::V4(address) => write!(out, "[{address}]"),
+            Self::V6(address) => write!(out, "[IPv6:{address}]"),
+            Self::General(general) => write!(out, "[{}:{}]", general.tag, general.content),
+        }
+    }
+}
+
 impl fmt::Display for AddressLiteral {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::V4(address) => write!(f, "[{address}]"),
-            Self::V6(address) => write!(f, "[IPv6:{address}]"),
-            Self::General(general) => write!(f, "[{}:{}]", general.tag, general.content),
-        }
+        self.print(f)
     }
 }
 
@@ -238,6 +263,56 @@ impl Host {
         match self {
             Self::Domain(domain) => domain.is_ascii(),
             Self::Literal(_) => true,
+        }
+    }
+
+    /// Keeps what was read.
+    #[inline]
+    pub(super) fn keep(read: ReadHost<'_>) -> Self {
+        match read {
+            ReadHost::Domain(name) => Self::Domain(Domain(Text::new(name))),
+            ReadHost::Literal(literal) => Self::Literal(literal),
+        }
+    }
+
+    /// How many octets it is printed in.
+    pub(super) fn printed_len(&self) -> usize {
+        match self {
+            Self::Domain(domain) => domain.as_str().len(),
+            Self::Literal(literal) => literal.printed_len(),
+        }
+    }
+}
+
+/// A host as it stands in a text.
+pub(super) enum ReadHost<'a> {
+    Domain(&'a str),
+    Literal(AddressLiteral),
+}
+
+impl<'a> ReadHost<'a> {
+    /// Reads a host at the start of `text`, and returns what follows it.
+    #[inline]
+    pub(super) fn parse_prefix(text: &'a str) -> Result<(&'a str, Self), DomainError> {
+        let is_literal = text.starts_with('[');
+        let (rest, host) = match is_literal {
+            true => grammar::address_literal(text),
+            false => grammar::domain(text),
+        }
+        .map_err(|_| DomainError::Syntax)?;
+        if host.len() > Domain::MAX_LEN {
+            return Err(DomainError::TooLong);
+        }
+        Ok(match is_literal {
+            true => (rest, Self::Literal(host.parse()?)),
+            false => (rest, Self::Domain(host)),
+        })
+    }
+
+    pub(super) fn printed_len(&self) -> usize {
+        match self {
+            Self::Domain(name) => name.len(),
+            Self::Literal(literal) => literal.printed_len(),
         }
     }
 }
@@ -272,11 +347,17 @@ impl FromStr for Host {
     }
 }
 
+impl Print for Host {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Domain(domain) => out.write_str(domain.as_str()),
+            Self::Literal(literal) => literal.print(out),
+        }
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Domain(domain) => domain.fmt(f),
-            Self::Literal(literal) => literal.fmt(f),
-        }
+        self.print(f)
     }
 }

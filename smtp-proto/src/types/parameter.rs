@@ -7,7 +7,9 @@ use alloc::{
 };
 use core::{fmt, str::FromStr};
 
-use super::grammar;
+use arrayvec::{ArrayString, ArrayVec};
+
+use super::{grammar, print::Print, text::Text};
 
 /// Why a parameter, or a list of them, cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,12 @@ pub enum ParameterError {
     Duplicate(String),
     /// The value of the known keyword given here is missing or malformed.
     Value(String),
+}
+
+impl ParameterError {
+    fn duplicate(parameter: &Parameter) -> Self {
+        Self::Duplicate(parameter.keyword().to_string())
+    }
 }
 
 impl fmt::Display for ParameterError {
@@ -54,11 +62,8 @@ impl core::error::Error for ParameterError {}
 /// assert!(Parameter::new("RET", Some("HDRS X=1")).is_err());
 /// # Ok::<(), smtp_proto::types::ParameterError>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct Parameter {
-    keyword: String,
-    value: Option<String>,
-}
+#[derive(Clone)]
+pub struct Parameter(Text);
 
 impl Parameter {
     /// Checks keyword and value against the grammar.
@@ -66,64 +71,73 @@ impl Parameter {
     /// # Errors
     /// [`ParameterError::Syntax`] if one does not fit.
     pub fn new(keyword: &str, value: Option<&str>) -> Result<Self, ParameterError> {
-        let keyword_fits = grammar::is_keyword(keyword);
-        let value_fits = value.is_none_or(|value| {
-            !value.is_empty() && value.chars().all(grammar::is_esmtp_value_char)
-        });
-        if !keyword_fits || !value_fits {
+        if !grammar::is_keyword(keyword) || !value.is_none_or(grammar::is_esmtp_value) {
             return Err(ParameterError::Syntax);
         }
-        Ok(Self {
-            keyword: keyword.to_string(),
-            value: value.map(ToString::to_string),
-        })
+        Ok(Self(match value {
+            Some(value) => Text::new(&[keyword, "=", value].concat()),
+            None => Text::new(keyword),
+        }))
     }
 
     /// `SIZE=`: how long the content is, in octets (RFC 1870 section 4).
     #[must_use]
     pub fn size(octets: u64) -> Self {
-        Self::fixed("SIZE", Some(octets.to_string()))
+        let mut text = ArrayString::from("SIZE=").unwrap_or_default();
+        text.push_str(itoa::Buffer::new().format(octets));
+        Self(Text::Short(text))
     }
 
     /// `BODY=`: what octets the content has (RFC 6152 section 3).
     #[must_use]
     pub fn body(body: BodyType) -> Self {
-        Self::fixed("BODY", Some(body.to_string()))
+        Self(Text::new(match body {
+            BodyType::SevenBit => "BODY=7BIT",
+            BodyType::EightBitMime => "BODY=8BITMIME",
+            BodyType::BinaryMime => "BODY=BINARYMIME",
+        }))
     }
 
     /// `SMTPUTF8` (RFC 6531 section 3.4).
     #[must_use]
     pub fn smtputf8() -> Self {
-        Self::fixed("SMTPUTF8", None)
-    }
-
-    fn fixed(keyword: &str, value: Option<String>) -> Self {
-        Self {
-            keyword: keyword.to_string(),
-            value,
-        }
+        Self(Text::new("SMTPUTF8"))
     }
 
     /// The keyword, as it was given.
     #[must_use]
     pub fn keyword(&self) -> &str {
-        &self.keyword
+        self.parts().0
     }
 
     /// The value, if there is one.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
-        self.value.as_deref()
+        self.parts().1
+    }
+
+    /// No `=` can stand in either.
+    fn parts(&self) -> (&str, Option<&str>) {
+        let end = self.0.bytes().position(|octet| octet == b'=');
+        match self.0.split_at_checked(end.unwrap_or(self.0.len())) {
+            Some((keyword, value)) => (keyword, value.get(1..)),
+            None => (&self.0, None),
+        }
     }
 
     fn is(&self, keyword: &str) -> bool {
-        self.keyword.eq_ignore_ascii_case(keyword)
+        match self.0.split_at_checked(keyword.len()) {
+            Some((start, rest)) => {
+                start.eq_ignore_ascii_case(keyword) && (rest.is_empty() || rest.starts_with('='))
+            }
+            None => false,
+        }
     }
 }
 
 impl PartialEq for Parameter {
     fn eq(&self, other: &Self) -> bool {
-        self.is(&other.keyword) && self.value == other.value
+        self.is(other.keyword()) && self.value() == other.value()
     }
 }
 
@@ -133,19 +147,31 @@ impl FromStr for Parameter {
     type Err = ParameterError;
 
     fn from_str(text: &str) -> Result<Self, ParameterError> {
-        let (keyword, value) =
-            grammar::whole(grammar::parameter, text).ok_or(ParameterError::Syntax)?;
-        Self::new(keyword, value)
+        grammar::whole(grammar::parameter, text)
+            .map(|text| Self(Text::new(text)))
+            .ok_or(ParameterError::Syntax)
+    }
+}
+
+impl fmt::Debug for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (keyword, value) = self.parts();
+        f.debug_struct("Parameter")
+            .field("keyword", &keyword)
+            .field("value", &value)
+            .finish()
+    }
+}
+
+impl Print for Parameter {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        out.write_str(&self.0)
     }
 }
 
 impl fmt::Display for Parameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.keyword)?;
-        match &self.value {
-            Some(value) => write!(f, "={value}"),
-            None => Ok(()),
-        }
+        self.print(f)
     }
 }
 
@@ -173,7 +199,7 @@ impl FromStr for BodyType {
 }
 
 impl BodyType {
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::SevenBit => "7BIT",
             Self::EightBitMime => "8BITMIME",
@@ -182,9 +208,15 @@ impl BodyType {
     }
 }
 
+impl Print for BodyType {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
 impl fmt::Display for BodyType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.print(f)
     }
 }
 
@@ -199,14 +231,26 @@ impl fmt::Display for BodyType {
 /// assert!(parameters.push("size=1".parse()?).is_err());
 /// # Ok::<(), smtp_proto::types::ParameterError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Parameters(Vec<Parameter>);
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Parameters {
+    /// As many as most commands have.
+    few: ArrayVec<Parameter, FEW>,
+    /// All others.
+    more: Vec<Parameter>,
+}
+
+/// How many parameters need no allocation: those of the extensions that most
+/// servers have, `SIZE`, `BODY` and `SMTPUTF8`.
+const FEW: usize = 3;
 
 impl Parameters {
     /// No parameters.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self {
+            few: ArrayVec::new_const(),
+            more: Vec::new(),
+        }
     }
 
     /// Adds one.
@@ -214,28 +258,30 @@ impl Parameters {
     /// # Errors
     /// [`ParameterError::Duplicate`] if its keyword stands in the list already.
     pub fn push(&mut self, parameter: Parameter) -> Result<(), ParameterError> {
-        if self.get(&parameter.keyword).is_some() {
-            return Err(ParameterError::Duplicate(parameter.keyword));
+        if self.get(parameter.keyword()).is_some() {
+            return Err(ParameterError::duplicate(&parameter));
         }
-        self.0.push(parameter);
+        if let Err(full) = self.few.try_push(parameter) {
+            self.more.push(full.element());
+        }
         Ok(())
     }
 
     /// The parameter of this keyword.
     #[must_use]
     pub fn get(&self, keyword: &str) -> Option<&Parameter> {
-        self.0.iter().find(|parameter| parameter.is(keyword))
+        self.iter().find(|parameter| parameter.is(keyword))
     }
 
     /// All of them, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = &Parameter> {
-        self.0.iter()
+        self.few.iter().chain(&self.more)
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.few.is_empty()
     }
 
     /// The value of `SIZE=`. More than 64 bits can hold is the most that they
@@ -270,25 +316,73 @@ impl FromStr for Parameters {
 
     /// Reads parameters with spaces between them.
     fn from_str(text: &str) -> Result<Self, ParameterError> {
-        let mut parameters = Vec::new();
-        // A client may send thousands of them: no search for each in all.
-        let mut seen = BTreeSet::new();
-        for word in text.split(' ').filter(|word| !word.is_empty()) {
-            let parameter: Parameter = word.parse()?;
-            if !seen.insert(parameter.keyword.to_ascii_uppercase()) {
-                return Err(ParameterError::Duplicate(parameter.keyword));
+        let mut parameters = Self::new();
+        let mut rest = grammar::skip_spaces(text);
+        while !rest.is_empty() {
+            let parameter;
+            (rest, parameter) = read(rest)?;
+            parameters.push(parameter)?;
+            if parameters.few.is_full() {
+                parameters.read_more(rest)?;
+                break;
             }
-            parameters.push(parameter);
         }
-        Ok(Self(parameters))
+        Ok(parameters)
+    }
+}
+
+impl Parameters {
+    /// A client may send thousands of them: no search for each in all.
+    fn read_more(&mut self, mut rest: &str) -> Result<(), ParameterError> {
+        let upper = |parameter: &Parameter| parameter.keyword().to_ascii_uppercase();
+        let mut seen: BTreeSet<_> = match rest {
+            "" => return Ok(()),
+            _ => self.few.iter().map(upper).collect(),
+        };
+        while !rest.is_empty() {
+            let parameter;
+            (rest, parameter) = read(rest)?;
+            if !seen.insert(upper(&parameter)) {
+                return Err(ParameterError::duplicate(&parameter));
+            }
+            self.more.push(parameter);
+        }
+        Ok(())
+    }
+}
+
+/// A parameter at the start of `text`, behind what follows it and a space.
+#[inline]
+fn read(text: &str) -> Result<(&str, Parameter), ParameterError> {
+    let (behind, parameter) = grammar::parameter(text).map_err(|_| ParameterError::Syntax)?;
+    let rest = grammar::skip_spaces(behind);
+    if rest.len() == behind.len() && !rest.is_empty() {
+        return Err(ParameterError::Syntax);
+    }
+    Ok((rest, Parameter(Text::new(parameter))))
+}
+
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parameters(")?;
+        f.debug_list().entries(self.iter()).finish()?;
+        f.write_str(")")
+    }
+}
+
+/// Prints each parameter with a space in front of it.
+impl Print for Parameters {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        self.iter().try_for_each(|parameter| {
+            out.write_char(' ')?;
+            parameter.print(out)
+        })
     }
 }
 
 /// Prints each parameter with a space in front of it.
 impl fmt::Display for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|parameter| write!(f, " {parameter}"))
+        self.print(f)
     }
 }

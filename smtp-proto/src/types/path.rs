@@ -3,8 +3,9 @@
 use core::{fmt, str::FromStr};
 
 use super::{
-    address::{AddressError, Mailbox},
+    address::{AddressError, Mailbox, ReadMailbox},
     grammar,
+    print::Print,
 };
 
 /// Where a message came from, and where a report about it would go: the
@@ -78,13 +79,27 @@ impl ReversePath {
 
     /// Reads a path in brackets at the start of `text`, and returns what
     /// follows it.
-    pub(crate) fn parse_prefix(text: &str) -> Result<(&str, Self), AddressError> {
-        if let Some(rest) = text.strip_prefix("<>") {
-            return Ok((rest, Self::Null));
+    #[inline]
+    pub(crate) fn parse_prefix(text: &str) -> Result<(&str, ReadPath<'_>), AddressError> {
+        match text.strip_prefix("<>") {
+            Some(rest) => Ok((rest, None)),
+            None => parse_path(text),
         }
-        parse_path(text).map(|(rest, mailbox)| (rest, Self::Mailbox(mailbox)))
+    }
+
+    /// Keeps what was read.
+    #[inline]
+    pub(crate) fn keep(read: ReadPath<'_>) -> Self {
+        match read {
+            None => Self::Null,
+            Some(mailbox) => Self::Mailbox(Mailbox::keep(mailbox)),
+        }
     }
 }
+
+/// A path as it stands in a text: a mailbox, unless it is the one path of its
+/// kind that has none.
+pub(crate) type ReadPath<'a> = Option<ReadMailbox<'a>>;
 
 impl ForwardPath {
     /// Whether it can be sent to a server that does not offer `SMTPUTF8`.
@@ -104,19 +119,28 @@ impl ForwardPath {
 
     /// Reads a path in brackets at the start of `text`, and returns what
     /// follows it.
-    pub(crate) fn parse_prefix(text: &str) -> Result<(&str, Self), AddressError> {
+    #[inline]
+    pub(crate) fn parse_prefix(text: &str) -> Result<(&str, ReadPath<'_>), AddressError> {
         const POSTMASTER: &str = "<Postmaster>";
         match text.split_at_checked(POSTMASTER.len()) {
-            Some((start, rest)) if start.eq_ignore_ascii_case(POSTMASTER) => {
-                Ok((rest, Self::Postmaster))
-            }
-            _ => parse_path(text).map(|(rest, mailbox)| (rest, Self::Mailbox(mailbox))),
+            Some((start, rest)) if start.eq_ignore_ascii_case(POSTMASTER) => Ok((rest, None)),
+            _ => parse_path(text),
+        }
+    }
+
+    /// Keeps what was read.
+    #[inline]
+    pub(crate) fn keep(read: ReadPath<'_>) -> Self {
+        match read {
+            None => Self::Postmaster,
+            Some(mailbox) => Self::Mailbox(Mailbox::keep(mailbox)),
         }
     }
 }
 
 /// `Path = "<" [ A-d-l ":" ] Mailbox ">"`, the route read and dropped.
-fn parse_path(text: &str) -> Result<(&str, Mailbox), AddressError> {
+#[inline]
+fn parse_path(text: &str) -> Result<(&str, ReadPath<'_>), AddressError> {
     let inner = text.strip_prefix('<').ok_or(AddressError::Path)?;
     let inner = if inner.starts_with('@') {
         grammar::source_route(inner)
@@ -125,9 +149,9 @@ fn parse_path(text: &str) -> Result<(&str, Mailbox), AddressError> {
     } else {
         inner
     };
-    let (rest, mailbox) = Mailbox::parse_prefix(inner)?;
+    let (rest, mailbox) = ReadMailbox::parse_prefix(inner)?;
     let rest = rest.strip_prefix('>').ok_or(AddressError::Path)?;
-    Ok((rest, mailbox))
+    Ok((rest, Some(mailbox)))
 }
 
 impl From<Mailbox> for ReversePath {
@@ -146,7 +170,7 @@ impl FromStr for ReversePath {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        whole(text, Self::parse_prefix)
+        whole(text, Self::parse_prefix).map(Self::keep)
     }
 }
 
@@ -154,17 +178,17 @@ impl FromStr for ForwardPath {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        whole(text, Self::parse_prefix)
+        whole(text, Self::parse_prefix).map(Self::keep)
     }
 }
 
 /// Reads a path that is all of `text`, with or without its brackets.
-fn whole<P: From<Mailbox>>(
-    text: &str,
-    parse_prefix: fn(&str) -> Result<(&str, P), AddressError>,
-) -> Result<P, AddressError> {
+fn whole<'a>(
+    text: &'a str,
+    parse_prefix: fn(&'a str) -> Result<(&'a str, ReadPath<'a>), AddressError>,
+) -> Result<ReadPath<'a>, AddressError> {
     if !text.starts_with('<') {
-        return text.parse::<Mailbox>().map(P::from);
+        return ReadMailbox::parse_whole(text).map(Some);
     }
     match parse_prefix(text)? {
         ("", path) => Ok(path),
@@ -172,20 +196,38 @@ fn whole<P: From<Mailbox>>(
     }
 }
 
+impl Print for ReversePath {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Null => out.write_str("<>"),
+            Self::Mailbox(mailbox) => print_path(mailbox, out),
+        }
+    }
+}
+
+impl Print for ForwardPath {
+    fn print(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        match self {
+            Self::Postmaster => out.write_str("<Postmaster>"),
+            Self::Mailbox(mailbox) => print_path(mailbox, out),
+        }
+    }
+}
+
+fn print_path(mailbox: &Mailbox, out: &mut impl fmt::Write) -> fmt::Result {
+    out.write_char('<')?;
+    mailbox.print(out)?;
+    out.write_char('>')
+}
+
 impl fmt::Display for ReversePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => f.write_str("<>"),
-            Self::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
-        }
+        self.print(f)
     }
 }
 
 impl fmt::Display for ForwardPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Postmaster => f.write_str("<Postmaster>"),
-            Self::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
-        }
+        self.print(f)
     }
 }

@@ -7,8 +7,8 @@ use memchr::memchr2;
 
 use super::CRLF;
 use crate::types::{
-    AddressError, Argument, Command, ForwardPath, HelloName, Mailbox, ParameterError, Parameters,
-    RawCommand, ReversePath,
+    AddressError, Argument, Command, ForwardPath, HelloName, ParameterError, Parameters, Print,
+    RawCommand, ReadMailbox, ReadPath, ReversePath, skip_spaces,
 };
 
 /// Why a line is not a command.
@@ -78,34 +78,53 @@ fn parse(line: &[u8], lenient: bool) -> Result<Command, CommandSyntaxError> {
         return Err(CommandSyntaxError::LineEnd);
     }
     let line = line.trim_ascii_end();
-    let end = line.iter().position(|&b| b == b' ').unwrap_or(line.len());
-    let (verb, argument) = line.split_at(end);
-    if verb.is_empty() {
-        return Err(CommandSyntaxError::Verb);
-    }
+    let (mut verb, argument) = match line.split_first_chunk() {
+        Some((verb, argument)) if argument.first().is_none_or(|&b| b == b' ') => (*verb, argument),
+        _ => return long(line),
+    };
     let argument = core::str::from_utf8(argument)
-        .map(|argument| argument.trim_start_matches(' '))
+        .map(skip_spaces)
         .map_err(|_| CommandSyntaxError::Argument);
-    match verb.to_ascii_uppercase().as_slice() {
+    verb.make_ascii_uppercase();
+    match &verb {
         b"EHLO" => hello(argument?).map(Command::Ehlo),
         b"HELO" => hello(argument?).map(Command::Helo),
         b"MAIL" => mail(argument?, lenient),
         b"RCPT" => rcpt(argument?, lenient),
-        b"DATA" => none(argument?, Command::Data),
+        b"DATA" => none(argument?).map(|()| Command::Data),
         b"BDAT" => chunk(argument?),
-        b"RSET" => none(argument?, Command::Rset),
-        b"QUIT" => none(argument?, Command::Quit),
+        b"RSET" => none(argument?).map(|()| Command::Rset),
+        b"QUIT" => none(argument?).map(|()| Command::Quit),
         b"NOOP" => optional(argument?).map(Command::Noop),
         b"HELP" => optional(argument?).map(Command::Help),
         b"VRFY" => required(argument?).map(Command::Vrfy),
         b"EXPN" => required(argument?).map(Command::Expn),
-        b"STARTTLS" => none(argument?, Command::StartTls),
-        _ => core::str::from_utf8(line)
-            .ok()
-            .and_then(|line| RawCommand::parse(line).ok())
-            .map(Command::Extension)
-            .ok_or(CommandSyntaxError::Verb),
+        _ => extension(line),
     }
+}
+
+/// A command whose verb is not of four letters.
+fn long(line: &[u8]) -> Result<Command, CommandSyntaxError> {
+    match line.split_at_checked("STARTTLS".len()) {
+        Some((verb, argument))
+            if verb.eq_ignore_ascii_case(b"STARTTLS")
+                && argument.first().is_none_or(|&b| b == b' ') =>
+        {
+            match argument {
+                [] => Ok(Command::StartTls),
+                _ => Err(CommandSyntaxError::Argument),
+            }
+        }
+        _ => extension(line),
+    }
+}
+
+fn extension(line: &[u8]) -> Result<Command, CommandSyntaxError> {
+    core::str::from_utf8(line)
+        .ok()
+        .and_then(|line| RawCommand::parse(line).ok())
+        .map(Command::Extension)
+        .ok_or(CommandSyntaxError::Verb)
 }
 
 /// The name of EHLO and HELO is the first word: clients write more behind it,
@@ -117,20 +136,22 @@ fn hello(argument: &str) -> Result<HelloName, CommandSyntaxError> {
 
 fn mail(argument: &str, lenient: bool) -> Result<Command, CommandSyntaxError> {
     let text = behind_prefix("FROM:", argument, lenient)?;
-    let (reverse_path, parameters) = path_and_parameters(text, lenient, ReversePath::parse_prefix)
-        .map_err(|error| error.map(CommandSyntaxError::ReversePath))?;
+    let malformed = CommandSyntaxError::ReversePath;
+    let (rest, reverse_path) = path(text, lenient, ReversePath::parse_prefix, malformed)?;
+    let parameters = parameters(rest)?;
     Ok(Command::Mail {
-        reverse_path,
+        reverse_path: ReversePath::keep(reverse_path),
         parameters,
     })
 }
 
 fn rcpt(argument: &str, lenient: bool) -> Result<Command, CommandSyntaxError> {
     let text = behind_prefix("TO:", argument, lenient)?;
-    let (forward_path, parameters) = path_and_parameters(text, lenient, ForwardPath::parse_prefix)
-        .map_err(|error| error.map(CommandSyntaxError::ForwardPath))?;
+    let malformed = CommandSyntaxError::ForwardPath;
+    let (rest, forward_path) = path(text, lenient, ForwardPath::parse_prefix, malformed)?;
+    let parameters = parameters(rest)?;
     Ok(Command::Rcpt {
-        forward_path,
+        forward_path: ForwardPath::keep(forward_path),
         parameters,
     })
 }
@@ -142,51 +163,37 @@ fn behind_prefix<'a>(
     lenient: bool,
 ) -> Result<&'a str, CommandSyntaxError> {
     match argument.split_at_checked(prefix.len()) {
-        Some((start, text)) if start.eq_ignore_ascii_case(prefix) => Ok(if lenient {
-            text.trim_start_matches(' ')
-        } else {
-            text
-        }),
+        Some((start, text)) if start.eq_ignore_ascii_case(prefix) => {
+            Ok(if lenient { skip_spaces(text) } else { text })
+        }
         _ => Err(CommandSyntaxError::Argument),
     }
 }
 
-enum PathError {
-    Address(AddressError),
-    Other(CommandSyntaxError),
-}
-
-impl PathError {
-    fn map(self, address: fn(AddressError) -> CommandSyntaxError) -> CommandSyntaxError {
-        match self {
-            Self::Address(error) => address(error),
-            Self::Other(error) => error,
-        }
-    }
-}
-
-fn path_and_parameters<P: From<Mailbox>>(
-    text: &str,
+/// A path at the start of `text`, behind what follows it.
+#[inline]
+fn path<'a>(
+    text: &'a str,
     lenient: bool,
-    parse_prefix: fn(&str) -> Result<(&str, P), AddressError>,
-) -> Result<(P, Parameters), PathError> {
+    parse_prefix: impl FnOnce(&'a str) -> Result<(&'a str, ReadPath<'a>), AddressError>,
+    malformed: impl Fn(AddressError) -> CommandSyntaxError,
+) -> Result<(&'a str, ReadPath<'a>), CommandSyntaxError> {
     let parsed = if text.starts_with('<') {
         parse_prefix(text)
     } else if lenient && !text.is_empty() {
-        Mailbox::parse_prefix(text).map(|(rest, mailbox)| (rest, P::from(mailbox)))
+        ReadMailbox::parse_prefix(text).map(|(rest, mailbox)| (rest, Some(mailbox)))
     } else {
-        return Err(PathError::Other(CommandSyntaxError::Argument));
+        return Err(CommandSyntaxError::Argument);
     };
-    let (rest, path) = parsed.map_err(PathError::Address)?;
-    if !rest.is_empty() && !rest.starts_with(' ') {
-        return Err(PathError::Address(AddressError::Path));
+    match parsed {
+        Ok((rest, path)) if rest.is_empty() || rest.starts_with(' ') => Ok((rest, path)),
+        Ok(_) => Err(malformed(AddressError::Path)),
+        Err(error) => Err(malformed(error)),
     }
-    Ok((path, parameters(rest)?))
 }
 
-fn parameters(text: &str) -> Result<Parameters, PathError> {
-    text.parse()
-        .map_err(|error| PathError::Other(CommandSyntaxError::Parameter(error)))
+fn parameters(text: &str) -> Result<Parameters, CommandSyntaxError> {
+    text.parse().map_err(CommandSyntaxError::Parameter)
 }
 
 /// `chunk-size [ SP "LAST" ]` (RFC 3030 section 2): twenty digits at most.
@@ -205,11 +212,10 @@ fn chunk(argument: &str) -> Result<Command, CommandSyntaxError> {
     }
 }
 
-fn none(argument: &str, command: Command) -> Result<Command, CommandSyntaxError> {
-    if argument.is_empty() {
-        Ok(command)
-    } else {
-        Err(CommandSyntaxError::Argument)
+fn none(argument: &str) -> Result<(), CommandSyntaxError> {
+    match argument {
+        "" => Ok(()),
+        _ => Err(CommandSyntaxError::Argument),
     }
 }
 
@@ -227,7 +233,7 @@ fn optional(argument: &str) -> Result<Option<Argument>, CommandSyntaxError> {
 /// Writes a command to `out`, with its CRLF.
 pub fn encode_command(command: &Command, out: &mut BytesMut) {
     // Writing to a buffer that grows cannot fail.
-    let _ = fmt::write(out, format_args!("{command}"));
+    let _ = command.print(out);
     out.put_slice(CRLF);
 }
 

@@ -3,7 +3,12 @@
 //! Both are incremental and copy nothing: what comes out are slices of what
 //! went in, and marks between them.
 
-use memchr::memchr2;
+use super::marks::{Marks, NEAR, is_lone, near_mark};
+
+/// How many lines that are a dot each are passed on at once.
+const DOT_LINES: usize = 64;
+const LINES_OF_CONTENT: [u8; 3 * DOT_LINES] = repeated(*b".\r\n");
+const LINES_ON_THE_WIRE: [u8; 4 * DOT_LINES] = repeated(*b"..\r\n");
 
 /// Where in a line the last octet was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +25,38 @@ enum At {
     DotCr,
 }
 
+impl At {
+    /// An octet that leads there.
+    #[inline]
+    const fn octet(self) -> u8 {
+        match self {
+            Self::LineStart => b'\n',
+            Self::Cr | Self::DotCr => b'\r',
+            Self::Text | Self::Dot => b' ',
+        }
+    }
+
+    /// Where content is behind an octet, with an LF where there was none.
+    #[inline]
+    const fn behind(octet: u8) -> Self {
+        match octet {
+            b'\n' => Self::LineStart,
+            b'\r' => Self::Cr,
+            _ => Self::Text,
+        }
+    }
+}
+
+const fn repeated<const N: usize, const ALL: usize>(line: [u8; N]) -> [u8; ALL] {
+    let mut lines = [0; ALL];
+    let (mut all, _) = lines.as_chunks_mut::<N>();
+    while let Some((first, rest)) = all.split_first_mut() {
+        *first = line;
+        all = rest;
+    }
+    lines
+}
+
 /// What goes over the wire in place of content, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stuffed<'a> {
@@ -31,6 +68,14 @@ pub enum Stuffed<'a> {
     Cr,
     /// An LF, put behind a CR that had none.
     Lf,
+    /// Many lines of the content that are a dot each: who fills a message with
+    /// such lines is not to take more time for it.
+    DotLines {
+        /// The lines as they are in the content.
+        content: &'a [u8],
+        /// The lines with a dot in front of each.
+        stuffed: &'static [u8],
+    },
 }
 
 impl<'a> Stuffed<'a> {
@@ -39,6 +84,7 @@ impl<'a> Stuffed<'a> {
     pub const fn octets(self) -> &'a [u8] {
         match self {
             Self::Content(slice) => slice,
+            Self::DotLines { stuffed, .. } => stuffed,
             Self::Dot => b".",
             Self::Cr => b"\r",
             Self::Lf => b"\n",
@@ -80,67 +126,50 @@ impl Stuffer {
     }
 
     /// Passes what stands for `chunk` on the wire to `emit`, piece by piece.
+    #[inline]
     pub fn stuff<'a>(&mut self, chunk: &'a [u8], mut emit: impl FnMut(Stuffed<'a>)) {
-        let mut rest = chunk;
-        while let Some(&first) = rest.first() {
-            match (self.0, first) {
-                (At::LineStart, b'.') => emit(Stuffed::Dot),
-                (At::Cr, b'\n') => {}
-                (At::Cr, _) => {
-                    emit(Stuffed::Lf);
-                    self.0 = At::LineStart;
-                    continue;
-                }
-                (_, b'\n') => emit(Stuffed::Cr),
-                _ => {}
+        let Some(&last) = chunk.last() else {
+            return;
+        };
+        let mut marks = Marks::new(self.0.octet(), chunk);
+        // How much of the chunk was passed on.
+        let mut from = 0;
+        while let Some((place, before, octet)) = marks.next() {
+            if from < place {
+                emit(Stuffed::Content(chunk.get(from..place).unwrap_or_default()));
+                from = place;
             }
-            let length = self.run(rest);
-            let (run, behind) = rest.split_at(length);
-            emit(Stuffed::Content(run));
-            rest = behind;
+            if is_lone(before, octet) {
+                emit(if before == b'\r' {
+                    Stuffed::Lf
+                } else {
+                    Stuffed::Cr
+                });
+                if octet == b'.' {
+                    emit(Stuffed::Dot);
+                }
+            } else if is_dot_lines(chunk, place) {
+                from = place + LINES_OF_CONTENT.len();
+                emit(Stuffed::DotLines {
+                    content: chunk.get(place..from).unwrap_or_default(),
+                    stuffed: &LINES_ON_THE_WIRE,
+                });
+                marks.skip_to(from);
+            } else {
+                emit(Stuffed::Dot);
+            }
         }
+        if from < chunk.len() {
+            emit(Stuffed::Content(chunk.get(from..).unwrap_or_default()));
+        }
+        self.0 = At::behind(last);
     }
 
-    /// How far the content at the start of `rest`, whose first octet was dealt
-    /// with, goes on without anything to put between; and where that leads.
-    fn run(&mut self, rest: &[u8]) -> usize {
-        let mut at = match rest.first() {
-            Some(b'\n') => 0,
-            _ => match memchr2(b'\r', b'\n', rest) {
-                Some(at) => at,
-                None => {
-                    self.0 = At::Text;
-                    return rest.len();
-                }
-            },
-        };
-        loop {
-            // `at` is a CR, or an LF that is either first or lone.
-            let line_end = match rest.get(at..) {
-                Some([b'\n', ..]) if at == 0 => at + 1,
-                Some([b'\r', b'\n', ..]) => at + 2,
-                Some([b'\r', ..]) => {
-                    self.0 = At::Cr;
-                    return at + 1;
-                }
-                _ => {
-                    self.0 = At::Text;
-                    return at;
-                }
-            };
-            self.0 = At::LineStart;
-            let next = rest.get(line_end..).unwrap_or_default();
-            match next.first() {
-                None | Some(b'.' | b'\n') => return line_end,
-                Some(_) => {}
-            }
-            match memchr2(b'\r', b'\n', next) {
-                Some(offset) => at = line_end + offset,
-                None => {
-                    self.0 = At::Text;
-                    return rest.len();
-                }
-            }
+    /// Takes note of a chunk that is known to go over the wire as it is.
+    #[inline]
+    pub(crate) const fn pass(&mut self, chunk: &[u8]) {
+        if let Some(&last) = chunk.last() {
+            self.0 = At::behind(last);
         }
     }
 
@@ -157,6 +186,22 @@ impl Stuffer {
     }
 }
 
+/// Whether there are [`DOT_LINES`] lines that are a dot each from `place` on.
+#[inline]
+fn is_dot_lines(chunk: &[u8], place: usize) -> bool {
+    match chunk.get(place..) {
+        // A look at the first octets settles it, as a rule.
+        Some(lines @ [b'.', b'\r', b'\n', b'.', ..]) => lines.starts_with(&LINES_OF_CONTENT),
+        _ => false,
+    }
+}
+
+/// Whether there are as many of them as they come over the wire.
+#[inline]
+fn is_stuffed_dot_lines(input: &[u8]) -> bool {
+    matches!(input, [b'.', b'.', b'\r', ..]) && input.starts_with(&LINES_ON_THE_WIRE)
+}
+
 /// What stands in the content behind what came over the wire, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unstuffed<'a> {
@@ -166,6 +211,9 @@ pub enum Unstuffed<'a> {
     LoneCr,
     /// The LF that comes next had no CR in front of it.
     LoneLf,
+    /// Content too: many lines that are a dot each. They were read, with the dot
+    /// in front of each.
+    DotLines(&'static [u8]),
     /// The end-of-data sequence. What follows is not content.
     End,
 }
@@ -184,7 +232,7 @@ pub enum Unstuffed<'a> {
 /// let mut content = Vec::new();
 /// while let Some(piece) = unstuffer.next(&mut input) {
 ///     match piece {
-///         Unstuffed::Content(slice) => content.extend_from_slice(slice),
+///         Unstuffed::Content(slice) | Unstuffed::DotLines(slice) => content.extend_from_slice(slice),
 ///         Unstuffed::End => break,
 ///         lone => panic!("{lone:?}"),
 ///     }
@@ -220,6 +268,10 @@ impl Unstuffer {
         loop {
             let &first = input.first()?;
             match (self.at, first) {
+                (At::LineStart, b'.') if is_stuffed_dot_lines(input) => {
+                    *input = input.get(LINES_ON_THE_WIRE.len()..).unwrap_or_default();
+                    return Some(Unstuffed::DotLines(&LINES_OF_CONTENT));
+                }
                 (At::LineStart, b'.') => {
                     self.at = At::Dot;
                     *input = input.get(1..).unwrap_or_default();
@@ -258,36 +310,23 @@ impl Unstuffer {
     /// How far the input, whose first octet is content, goes on as content with
     /// nothing to report or leave out; and where that leads.
     fn run(&mut self, input: &[u8]) -> usize {
-        let mut from = 0;
-        if input.first() == Some(&b'\n') {
+        let first = match input {
             // Behind a CR it ends the line; a lone one is a part of it.
-            let lone = core::mem::take(&mut self.told_lf);
-            self.at = if lone { At::Text } else { At::LineStart };
-            from = 1;
-        } else {
-            self.at = At::Text;
-        }
-        loop {
-            let rest = input.get(from..).unwrap_or_default();
-            match (self.at, rest.first()) {
-                (_, None) | (At::LineStart, Some(b'.')) => return from,
-                _ => {}
-            }
-            self.at = At::Text;
-            let Some(offset) = memchr2(b'\r', b'\n', rest) else {
-                return input.len();
-            };
-            match rest.get(offset..) {
-                Some([b'\r', b'\n', ..]) => {
-                    self.at = At::LineStart;
-                    from += offset + 2;
-                }
-                Some([b'\r', ..]) => {
-                    self.at = At::Cr;
-                    return from + offset + 1;
-                }
-                _ => return from + offset,
-            }
-        }
+            [b'\n', ..] if core::mem::take(&mut self.told_lf) => b' ',
+            [first, ..] => *first,
+            [] => return 0,
+        };
+        let mark = near_mark(first, input).or_else(|| Marks::behind(input, NEAR).next());
+        let last = match input {
+            [.., _, last] => *last,
+            _ => first,
+        };
+        let (length, before, octet) = mark.unwrap_or((input.len(), last, b' '));
+        self.at = match (before, octet) {
+            // A lone LF is next, which is not at the start of a line any more.
+            (_, b'\n') => At::Text,
+            _ => At::behind(before),
+        };
+        length
     }
 }

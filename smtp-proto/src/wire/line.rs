@@ -1,8 +1,6 @@
 //! Framing of command lines, as a server reads them.
 
-use memchr::memmem;
-
-use super::CRLF;
+use memchr::memchr;
 
 /// What stands at the start of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +43,8 @@ impl CommandFramer {
     ///
     /// Each octet is looked at once, however it is split.
     pub fn frame<'a>(&mut self, buffer: &'a [u8]) -> (Framed<'a>, usize) {
-        let unseen = buffer.get(self.scanned..).unwrap_or_default();
-        if let Some(at) = memmem::find(unseen, CRLF) {
-            let length = self.scanned + at;
-            let end = length + CRLF.len();
+        if let Some(length) = self.line_end(buffer) {
+            let end = length + 2;
             self.scanned = 0;
             let too_long = core::mem::take(&mut self.discarding) || end > self.max_line;
             return match buffer.get(..length) {
@@ -65,6 +61,20 @@ impl CommandFramer {
         }
         self.scanned = whole;
         (Framed::Partial, 0)
+    }
+
+    /// Where the first CRLF begins.
+    fn line_end(&self, buffer: &[u8]) -> Option<usize> {
+        let mut from = self.scanned;
+        loop {
+            let lf = from + memchr(b'\n', buffer.get(from..)?)?;
+            // The CR is not in front of what is unseen: one at the end counts
+            // as unseen.
+            if lf > self.scanned && buffer.get(lf - 1) == Some(&b'\r') {
+                return Some(lf - 1);
+            }
+            from = lf + 1;
+        }
     }
 }
 
@@ -88,6 +98,10 @@ mod tests {
         assert_eq!(
             framer.frame(b"NOOP\nRSET\r\n"),
             (Framed::Line(b"NOOP\nRSET"), 11)
+        );
+        assert_eq!(
+            framer.frame(b"\n\n\r\r\nQUIT\r\n"),
+            (Framed::Line(b"\n\n\r"), 5)
         );
     }
 }

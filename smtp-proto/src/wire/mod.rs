@@ -6,6 +6,7 @@
 mod command;
 mod dot;
 mod line;
+pub(crate) mod marks;
 mod reply;
 mod xtext;
 
