@@ -49,6 +49,8 @@ struct Counts {
 pub struct Bench<'a> {
     pub directory: &'a Path,
     pub quick: bool,
+    /// How often what takes time is done, for the least of it.
+    repetitions: u32,
     /// How system calls are counted, if they can be.
     pub system_calls: Option<Look>,
     pub instructions: Option<Look>,
@@ -64,6 +66,7 @@ impl<'a> Bench<'a> {
         Ok(Self {
             directory,
             quick,
+            repetitions: if quick { 1 } else { 3 },
             system_calls: Look::at_system_calls().filter(|_| !quick),
             instructions: Look::at_instructions().filter(|_| !quick),
             plain: Sink::start(Options::default())?,
@@ -85,7 +88,7 @@ impl<'a> Bench<'a> {
             |look, count| self.send(look, (sender, work), counts.warmup, count, self.sink(work));
         let timed = f64::from(counts.timed);
         let mut costs = Vec::new();
-        for _ in 0..self.repetitions() {
+        for _ in 0..self.repetitions(work) {
             costs.push(run(Look::Inside, counts.timed)?.0);
         }
         let (_, allocations) = run(Look::Allocations, counts.timed)?;
@@ -107,7 +110,7 @@ impl<'a> Bench<'a> {
             peak: self.peak(sender, work)?,
             ..Figures::default()
         };
-        if !matches!(work, Work::Tls | Work::Connections) {
+        if !matches!(work, Work::Tls | Work::Connections | Work::Dots) {
             let (few, many) = counts.held;
             let warmup = counts.warmup.min(few);
             let held = |count| -> Result<(Cost, u64)> {
@@ -132,7 +135,7 @@ impl<'a> Bench<'a> {
         }
         let peak = |work| -> Result<Option<f64>> {
             let mut costs = Vec::new();
-            for _ in 0..self.repetitions() {
+            for _ in 0..self.repetitions {
                 costs.push(
                     self.send(Look::Inside, (sender, work), 0, 1, &self.plain)?
                         .0,
@@ -189,7 +192,7 @@ impl<'a> Bench<'a> {
             Ok(Some((many as f64 - few as f64) / messages))
         };
         let mut costs = (Vec::new(), Vec::new());
-        for _ in 0..self.repetitions() {
+        for _ in 0..self.repetitions {
             costs.0.push(receive(Look::Inside, few)?.0);
             costs.1.push(receive(Look::Inside, many)?.0);
         }
@@ -220,7 +223,7 @@ impl<'a> Bench<'a> {
             .finish()
         };
         let mut costs = Vec::new();
-        for _ in 0..self.repetitions() {
+        for _ in 0..self.repetitions {
             costs.push(parse(Look::Inside, timed)?.0);
         }
         let allocations = parse(Look::Allocations, timed)?.1;
@@ -245,8 +248,13 @@ impl<'a> Bench<'a> {
 
     /// The least of some is what the others would have been on a machine with
     /// nothing else to do.
-    fn repetitions(&self) -> u32 {
-        if self.quick { 1 } else { 3 }
+    fn repetitions(&self, work: Work) -> u32 {
+        // One peer takes some seconds for each of these.
+        if work == Work::Dots {
+            1
+        } else {
+            self.repetitions
+        }
     }
 
     fn counts(&self, work: Work) -> Counts {
@@ -256,8 +264,7 @@ impl<'a> Bench<'a> {
             Work::Chunked => (100, 10_000, 100, 1_100, (50, 250)),
             Work::Recipients => (10, 100, 10, 40, (1, 2)),
             Work::Large | Work::File => (1, 2, 1, 2, (1, 2)),
-            // One peer takes some seconds for each.
-            Work::Dots => (0, 1, 0, 1, (0, 1)),
+            Work::Dots => (0, 1, 0, 1, (0, 0)),
             Work::Connections => (200, 10_000, 200, 1_200, (0, 0)),
             Work::Session | Work::Quit => (10, 500, 10, 60, (2, 7)),
             Work::Tls => (5, 100, 5, 25, (0, 0)),
