@@ -52,10 +52,12 @@ impl Config {
     /// The default of [`max_line`](Self::max_line): the most that a server must
     /// take (RFC 5321 section 4.5.3.1.6).
     pub const DEFAULT_MAX_LINE: usize = 998;
-    /// The default of [`max_unanswered_commands`](Self::max_unanswered_commands).
-    pub const DEFAULT_MAX_UNANSWERED_COMMANDS: usize = 100;
+    /// The default of [`max_unanswered_commands`](Self::max_unanswered_commands):
+    /// as many recipients as every server has to take (RFC 5321 section
+    /// 4.5.3.1.8), and what goes with them.
+    pub const DEFAULT_MAX_UNANSWERED_COMMANDS: usize = 128;
     /// The default of [`max_unanswered_octets`](Self::max_unanswered_octets).
-    pub const DEFAULT_MAX_UNANSWERED_OCTETS: usize = 4096;
+    pub const DEFAULT_MAX_UNANSWERED_OCTETS: usize = 8 * 1024;
     /// The default of [`max_unanswered_messages`](Self::max_unanswered_messages).
     pub const DEFAULT_MAX_UNANSWERED_MESSAGES: usize = 10;
     /// The default of [`chunk_size`](Self::chunk_size).
