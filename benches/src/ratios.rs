@@ -36,6 +36,9 @@ impl Ratios {
         let floor = self.0.iter().find(|(who, _)| who.starts_with("floor"));
         let peers = self.0.iter().filter(|(who, _)| is_peer(who));
         let peer = peers.reduce(|best, other| if other.1 < best.1 { other } else { best });
+        if self.0.is_empty() {
+            return;
+        }
         println!("{work}:");
         for (who, time) in &self.0 {
             print!("  {who:14}");

@@ -46,15 +46,16 @@ fn main() -> Result {
     }
     let mut report = Report::default();
     for work in Work::ALL.into_iter().filter(|work| wanted(work.name())) {
-        let mut rows = Vec::new();
-        for sender in Sender::ALL
+        let senders: Vec<Sender> = Sender::ALL
             .into_iter()
             .filter(|sender| sender.can(work) && !(quick && sender.is_slow(work)))
-        {
-            let figures = bench.sender(sender, work);
+            .collect();
+        let mut rows = Vec::new();
+        for (sender, cpu) in senders.iter().zip(bench.cpu(&senders, work)?) {
+            let figures = bench.sender(*sender, work);
             let figures =
                 figures.map_err(|error| format!("{} {}: {error}", work.name(), sender.name()))?;
-            rows.push((sender.name(), figures));
+            rows.push((sender.name(), Figures { cpu, ..figures }));
         }
         print!("{}", report.work(work, rows));
     }
