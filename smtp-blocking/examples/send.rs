@@ -1,4 +1,4 @@
-//! Sends a message.
+//! Sends messages.
 //!
 //! Without arguments it starts a receiver in the same program, at a loopback
 //! port, sends it a message with an attachment, and shows the dialogue and what
@@ -14,6 +14,8 @@ mod sample;
 mod security;
 #[path = "common/send_options.rs"]
 mod send_options;
+#[path = "common/several.rs"]
+mod several;
 #[path = "common/source.rs"]
 mod source;
 #[path = "common/terminal.rs"]
@@ -27,6 +29,7 @@ use std::{
     thread,
 };
 
+use bytes::Bytes;
 use smtp_blocking::{CONNECT_TIMEOUT, Connection, Connector, Error, Server, Service, connect};
 use smtp_proto::{
     client::{self, Fate, Outcome, Transaction},
@@ -34,9 +37,10 @@ use smtp_proto::{
     types::{ForwardPath, ReversePath},
 };
 
-use report::{exit_code, nothing_sent, report};
+use report::{Tally, exit_code, nothing_sent, report};
 use send_options::{Options, prepare};
-use source::{Progress, Source};
+use several::messages;
+use source::{Progress, Source, Sources};
 use terminal::{note, say};
 
 /// How much of a file is read at once, in octets.
@@ -51,20 +55,24 @@ fn main() -> ExitCode {
         });
     }
     match prepare(arguments) {
-        Ok((options, source)) => send(&options, source),
+        Ok((options, sources)) => send(&options, sources),
         Err(code) => code,
     }
 }
 
 // ---- to any server ----
 
-fn send(options: &Options, source: Source) -> ExitCode {
+fn send(options: &Options, sources: Sources) -> ExitCode {
     let mut connection = match open(options) {
         Ok(connection) => connection,
         Err(error) => {
             note(format_args!("send: {error}"));
             return nothing_sent(&options.to, &error, 5);
         }
+    };
+    let source = match sources {
+        Sources::One(source) => source,
+        Sources::Several(contents) => return send_several(connection, options, &contents),
     };
     match transfer(&mut connection, options, source) {
         Ok(outcome) => {
@@ -111,7 +119,7 @@ fn transfer(
     options: &Options,
     source: Source,
 ) -> Result<Outcome, Error> {
-    let transaction = options.transaction();
+    let transaction = options.transaction(&options.to);
     let (mut file, survey) = match source {
         Source::Memory(content) => return connection.send(transaction.content(content)),
         Source::File(file, survey) => (file, survey),
@@ -137,6 +145,22 @@ fn transfer(
         }
         Ok(())
     })
+}
+
+fn send_several(mut connection: Connection, options: &Options, contents: &[Bytes]) -> ExitCode {
+    let mut messages = messages(options, contents);
+    let mut tally = Tally::default();
+    let sent = connection.send_all(messages.by_ref(), |name, sent| tally.report(name, sent));
+    match sent {
+        Ok(()) => drop(connection.quit()),
+        Err(error) => {
+            note(format_args!("send: {error}"));
+            tally.cut_off();
+            messages.for_each(|(name, _)| tally.report(name, Err(&error)));
+        }
+    }
+    say(tally);
+    tally.exit_code()
 }
 
 // ---- to a receiver of our own ----

@@ -1,4 +1,4 @@
-//! Sends a message: what the example of the same name of `smtp-blocking` does,
+//! Sends messages: what the example of the same name of `smtp-blocking` does,
 //! without blocking.
 //!
 //! Without arguments it starts a receiver in the same thread, at a loopback
@@ -15,6 +15,8 @@ mod sample;
 mod security;
 #[path = "../../smtp-blocking/examples/common/send_options.rs"]
 mod send_options;
+#[path = "../../smtp-blocking/examples/common/several.rs"]
+mod several;
 #[path = "../../smtp-blocking/examples/common/source.rs"]
 mod source;
 #[path = "../../smtp-blocking/examples/common/terminal.rs"]
@@ -28,6 +30,7 @@ use std::{
 };
 
 use blocking::Unblock;
+use bytes::Bytes;
 use futures_lite::{
     AsyncReadExt, AsyncSeekExt, AsyncWriteExt,
     future::{block_on, zip},
@@ -39,9 +42,10 @@ use smtp_proto::{
 };
 use smtp_smol::{CONNECT_TIMEOUT, Connection, Connector, Error, Server, Service, connect};
 
-use report::{exit_code, nothing_sent, report};
+use report::{Tally, exit_code, nothing_sent, report};
 use send_options::{Options, prepare};
-use source::{Progress, Source};
+use several::messages;
+use source::{Progress, Source, Sources};
 use terminal::{note, say};
 
 /// How much of a file is read at once, and ahead, in octets.
@@ -56,20 +60,24 @@ fn main() -> ExitCode {
         });
     }
     match prepare(arguments) {
-        Ok((options, source)) => block_on(send(&options, source)),
+        Ok((options, sources)) => block_on(send(&options, sources)),
         Err(code) => code,
     }
 }
 
 // ---- to any server ----
 
-async fn send(options: &Options, source: Source) -> ExitCode {
+async fn send(options: &Options, sources: Sources) -> ExitCode {
     let mut connection = match open(options).await {
         Ok(connection) => connection,
         Err(error) => {
             note(format_args!("send: {error}"));
             return nothing_sent(&options.to, &error, 5);
         }
+    };
+    let source = match sources {
+        Sources::One(source) => source,
+        Sources::Several(contents) => return send_several(connection, options, &contents).await,
     };
     match transfer(&mut connection, options, source).await {
         Ok(outcome) => {
@@ -119,7 +127,7 @@ async fn transfer(
     options: &Options,
     source: Source,
 ) -> Result<Outcome, Error> {
-    let transaction = options.transaction();
+    let transaction = options.transaction(&options.to);
     let (file, survey) = match source {
         Source::Memory(content) => return connection.send(transaction.content(content)).await,
         Source::File(file, survey) => (file, survey),
@@ -151,6 +159,28 @@ async fn transfer(
             Ok(())
         })
         .await
+}
+
+async fn send_several(
+    mut connection: Connection,
+    options: &Options,
+    contents: &[Bytes],
+) -> ExitCode {
+    let mut messages = messages(options, contents);
+    let mut tally = Tally::default();
+    let sent = connection
+        .send_all(messages.by_ref(), |name, sent| tally.report(name, sent))
+        .await;
+    match sent {
+        Ok(()) => drop(connection.quit().await),
+        Err(error) => {
+            note(format_args!("send: {error}"));
+            tally.cut_off();
+            messages.for_each(|(name, _)| tally.report(name, Err(&error)));
+        }
+    }
+    say(tally);
+    tally.exit_code()
 }
 
 // ---- to a receiver of our own ----

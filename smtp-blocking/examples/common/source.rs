@@ -1,16 +1,41 @@
-//! The message that is to be sent: where it comes from, and how far it is.
+//! What is to be sent: where it comes from, and how far it is.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::File,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Seek},
 };
 
+use bytes::Bytes;
 use smtp_proto::types::BodyType;
 
 use crate::terminal::note;
 
-/// Where the message comes from.
+/// One message, or more.
+pub(crate) enum Sources {
+    One(Source),
+    /// In memory, where they can be had without waiting.
+    Several(Vec<Bytes>),
+}
+
+impl Sources {
+    /// Opens the files, or standard input, each of which is to be sent so often.
+    pub(crate) fn open(files: &[OsString], copies: usize) -> Result<Self, String> {
+        match (files, copies) {
+            ([], 1) => Ok(Self::One(Source::open(None)?)),
+            ([file], 1) => Ok(Self::One(Source::open(Some(file))?)),
+            ([], _) => Ok(Self::Several(vec![Source::open(None)?.read()?])),
+            _ => {
+                let read = |file: &OsString| Source::open(Some(file))?.read();
+                Ok(Self::Several(
+                    files.iter().map(read).collect::<Result<_, _>>()?,
+                ))
+            }
+        }
+    }
+}
+
+/// Where a message comes from.
 pub(crate) enum Source {
     /// Something that can be read only once: standard input, a pipe.
     Memory(Vec<u8>),
@@ -46,6 +71,19 @@ impl Source {
             Ok(Self::Memory(content))
         };
         source().map_err(|error: io::Error| format!("{}: {error}", path.display()))
+    }
+
+    fn read(self) -> Result<Bytes, String> {
+        match self {
+            Self::Memory(content) => Ok(content.into()),
+            Self::File(mut file, survey) => {
+                let mut content = Vec::new();
+                file.rewind()
+                    .and_then(|()| (&file).take(survey.length).read_to_end(&mut content))
+                    .map_err(|error| error.to_string())?;
+                Ok(content.into())
+            }
+        }
     }
 }
 
