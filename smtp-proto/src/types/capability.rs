@@ -136,7 +136,6 @@ impl Capability {
 
     /// The bit that stands for it, whatever its parameters, in a set.
     const fn bit(&self) -> u32 {
-        // In the order of the declaration, so that it is a shift or a look-up.
         match self {
             Self::EightBitMime => 1 << 0,
             Self::Auth(_) => AUTH,
