@@ -173,6 +173,25 @@ fn c_169_c_173_text_is_canonical_and_its_last_line_complete() {
 }
 
 #[test]
+fn c_173_dots_stand_alone_in_a_chunk_however_many_lines_they_are() {
+    for lines in [63, 64, 65, 200] {
+        let dots = ".\r\n".repeat(lines);
+        // The lone LF in front has the rest repaired, and not passed as it is.
+        let content = format!("x\n{dots}..y\r\n");
+        let whole = format!("x\r\n{dots}..y\r\n");
+        for config in [careful(), at_once()] {
+            let config = config.line_endings(LineEndings::Repair);
+            let out = flights(config, OFFERED, &[content.as_bytes()]).concat();
+            assert_eq!(
+                out,
+                format!("{GROUP}BDAT {} LAST\r\n{whole}", whole.len()),
+                "{lines}"
+            );
+        }
+    }
+}
+
+#[test]
 fn c_170_c_171_binary_content_is_not_looked_at_and_needs_both() {
     let binary = || {
         transaction(&["bob"])

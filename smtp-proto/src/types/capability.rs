@@ -81,50 +81,34 @@ pub enum Capability {
     },
 }
 
-/// The keywords that mean all that they say without a parameter.
-static PLAIN: [(&str, Capability); 13] = [
-    ("8BITMIME", Capability::EightBitMime),
-    ("BINARYMIME", Capability::BinaryMime),
-    ("CHUNKING", Capability::Chunking),
-    ("DSN", Capability::Dsn),
-    ("ENHANCEDSTATUSCODES", Capability::EnhancedStatusCodes),
-    ("ETRN", Capability::Etrn),
-    ("EXPN", Capability::Expn),
-    ("HELP", Capability::Help),
-    ("PIPELINING", Capability::Pipelining),
-    ("REQUIRETLS", Capability::RequireTls),
-    ("SMTPUTF8", Capability::SmtpUtf8),
-    ("STARTTLS", Capability::StartTls),
-    ("VRFY", Capability::Vrfy),
-];
-
-/// What is not among the [`PLAIN`] ones, in a set.
-const AUTH: u32 = 1 << 13;
-const SIZE: u32 = 1 << 14;
+/// What has a parameter, in a set.
+const AUTH: u32 = 1 << 1;
+const SIZE: u32 = 1 << 11;
 const OTHER: u32 = 1 << 15;
 
 /// The bit of a keyword that is known, and in upper case; or 0.
 #[inline]
-fn bit_of(keyword: &str) -> u32 {
+fn bit_of(keyword: &[u8]) -> u32 {
     match keyword {
-        "8BITMIME" => Capability::EightBitMime.bit(),
-        "BINARYMIME" => Capability::BinaryMime.bit(),
-        "CHUNKING" => Capability::Chunking.bit(),
-        "DSN" => Capability::Dsn.bit(),
-        "ENHANCEDSTATUSCODES" => Capability::EnhancedStatusCodes.bit(),
-        "ETRN" => Capability::Etrn.bit(),
-        "EXPN" => Capability::Expn.bit(),
-        "HELP" => Capability::Help.bit(),
-        "PIPELINING" => Capability::Pipelining.bit(),
-        "REQUIRETLS" => Capability::RequireTls.bit(),
-        "SMTPUTF8" => Capability::SmtpUtf8.bit(),
-        "STARTTLS" => Capability::StartTls.bit(),
-        "VRFY" => Capability::Vrfy.bit(),
-        "AUTH" => AUTH,
-        "SIZE" => SIZE,
-        _ => 0,
+        b"AUTH" => AUTH,
+        b"SIZE" => SIZE,
+        _ => Capability::plain(keyword).map_or(0, |plain| plain.bit()),
     }
 }
+
+/// The same in any case.
+fn bit_in_any_case(keyword: &[u8]) -> u32 {
+    let mut upper = [0; MAX_KNOWN];
+    let Some(upper) = upper.get_mut(..keyword.len()) else {
+        return 0;
+    };
+    upper.copy_from_slice(keyword);
+    upper.make_ascii_uppercase();
+    bit_of(upper)
+}
+
+/// The longest keyword that is known, `ENHANCEDSTATUSCODES`.
+const MAX_KNOWN: usize = 19;
 
 impl Capability {
     /// The keyword, in upper case where it is known.
@@ -154,48 +138,84 @@ impl Capability {
     const fn bit(&self) -> u32 {
         match self {
             Self::EightBitMime => 1 << 0,
-            Self::BinaryMime => 1 << 1,
-            Self::Chunking => 1 << 2,
-            Self::Dsn => 1 << 3,
-            Self::EnhancedStatusCodes => 1 << 4,
-            Self::Etrn => 1 << 5,
-            Self::Expn => 1 << 6,
-            Self::Help => 1 << 7,
-            Self::Pipelining => 1 << 8,
-            Self::RequireTls => 1 << 9,
-            Self::SmtpUtf8 => 1 << 10,
-            Self::StartTls => 1 << 11,
-            Self::Vrfy => 1 << 12,
             Self::Auth(_) => AUTH,
+            Self::BinaryMime => 1 << 2,
+            Self::Chunking => 1 << 3,
+            Self::Dsn => 1 << 4,
+            Self::EnhancedStatusCodes => 1 << 5,
+            Self::Etrn => 1 << 6,
+            Self::Expn => 1 << 7,
+            Self::Help => 1 << 8,
+            Self::Pipelining => 1 << 9,
+            Self::RequireTls => 1 << 10,
             Self::Size(_) => SIZE,
+            Self::SmtpUtf8 => 1 << 12,
+            Self::StartTls => 1 << 13,
+            Self::Vrfy => 1 << 14,
             Self::Other { .. } => OTHER,
         }
     }
 
-    fn read(line: &str) -> Self {
-        if let Some(plain) = Self::read_plain(line) {
-            return plain;
+    /// The capability that means all that it says without a parameter, by its
+    /// keyword in upper case.
+    #[inline(always)]
+    fn plain(keyword: &[u8]) -> Option<Self> {
+        Some(match keyword {
+            b"8BITMIME" => Self::EightBitMime,
+            b"BINARYMIME" => Self::BinaryMime,
+            b"CHUNKING" => Self::Chunking,
+            b"DSN" => Self::Dsn,
+            b"ENHANCEDSTATUSCODES" => Self::EnhancedStatusCodes,
+            b"ETRN" => Self::Etrn,
+            b"EXPN" => Self::Expn,
+            b"HELP" => Self::Help,
+            b"PIPELINING" => Self::Pipelining,
+            b"REQUIRETLS" => Self::RequireTls,
+            b"SMTPUTF8" => Self::SmtpUtf8,
+            b"STARTTLS" => Self::StartTls,
+            b"VRFY" => Self::Vrfy,
+            _ => return None,
+        })
+    }
+
+    /// Reads a line, at once if it has the form that nearly all have.
+    #[inline(always)]
+    fn read(line: &[u8]) -> Self {
+        let read = match line {
+            [b'S', b'I', b'Z', b'E', b' ', digits @ ..] => {
+                read_digits(digits).map(|size| Self::Size(Some(size)))
+            }
+            [b'A', b'U', b'T', b'H', b' ', names @ ..] => read_names(names).map(Self::Auth),
+            _ => Self::plain(line),
+        };
+        read.unwrap_or_else(|| Self::read_octets(line))
+    }
+
+    #[inline(never)]
+    fn read_octets(line: &[u8]) -> Self {
+        match str::from_utf8(line) {
+            Ok(line) => Self::read_any(line),
+            Err(_) => Self::read_any(&String::from_utf8_lossy(line)),
         }
+    }
+
+    fn read_any(line: &str) -> Self {
         let mut words = line
             .split(|c: char| c == ' ' || c.is_control())
             .filter(|word| !word.is_empty());
         let first = words.next().unwrap_or_default();
-        let parameters: Vec<&str> = words.collect();
-        if let Some((_, plain)) = PLAIN
-            .iter()
-            .find(|(keyword, _)| keyword.eq_ignore_ascii_case(first))
+        if first.len() <= MAX_KNOWN
+            && let Some(plain) = Self::plain(first.to_ascii_uppercase().as_bytes())
         {
-            return plain.clone();
+            return plain;
         }
         if first.eq_ignore_ascii_case("SIZE") {
-            let digits = parameters
-                .first()
-                .filter(|word| word.bytes().all(|b| b.is_ascii_digit()));
-            return Self::Size(digits.map(|digits| digits.parse().unwrap_or(u64::MAX)));
+            let size = words.next().and_then(|word| read_digits(word.as_bytes()));
+            return Self::Size(size);
         }
         let (keyword, glued) = first.split_once('=').unwrap_or((first, ""));
         if keyword.eq_ignore_ascii_case("AUTH") {
-            let mechanisms = Some(glued).into_iter().chain(parameters);
+            let mechanisms = Some(glued).into_iter().chain(words);
             return Self::Auth(
                 mechanisms
                     .filter(|name| !name.is_empty())
@@ -203,33 +223,71 @@ impl Capability {
                     .collect(),
             );
         }
+        let mut parameters = String::new();
+        for word in words {
+            if !parameters.is_empty() {
+                parameters.push(' ');
+            }
+            parameters.push_str(word);
+        }
         Self::Other {
             keyword: first.to_owned(),
-            parameters: parameters.join(" "),
+            parameters,
         }
     }
 }
 
-impl Capability {
-    /// Reads a line that begins with one of the [`PLAIN`] keywords, as most do.
-    fn read_plain(line: &str) -> Option<Self> {
-        let graphic = line.bytes().take_while(u8::is_ascii_graphic).count();
-        let word = line.get(..graphic)?;
-        // Anything else in US-ASCII is a space, or counts as one.
-        if !line.as_bytes().get(graphic).is_none_or(u8::is_ascii) {
+/// `1*DIGIT`, however large.
+#[inline]
+fn read_digits(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digit = |octet: &u8| u64::from(octet & 0x0f);
+    if digits.len() < 20 {
+        // No overflow.
+        let number = digits.iter().fold(0_u64, |number, octet| {
+            number.wrapping_mul(10).wrapping_add(digit(octet))
+        });
+        return Some(number);
+    }
+    Some(digits.iter().fold(0_u64, |number, octet| {
+        number.saturating_mul(10).saturating_add(digit(octet))
+    }))
+}
+
+/// Names in upper case with one space between two, as most servers send them.
+#[inline(never)]
+fn read_names(names: &[u8]) -> Option<Vec<String>> {
+    let mut rest = str::from_utf8(names).ok()?;
+    let mut all = Vec::with_capacity(USUAL_NAMES);
+    loop {
+        let end = rest
+            .bytes()
+            .position(|b| !b.is_ascii_graphic() || b.is_ascii_lowercase());
+        let (name, behind) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+        if name.is_empty() {
             return None;
         }
-        let mut all = PLAIN.iter();
-        all.find(|(keyword, _)| keyword.eq_ignore_ascii_case(word))
-            .map(|(_, plain)| plain.clone())
+        all.push(name.to_owned());
+        if behind.is_empty() {
+            return Some(all);
+        }
+        rest = behind.strip_prefix(' ')?;
     }
 }
+
+/// How many lines most servers have at most.
+const USUAL_LINES: usize = 12;
+
+/// How many mechanisms of AUTH most servers have at most.
+const USUAL_NAMES: usize = 4;
 
 impl FromStr for Capability {
     type Err = Infallible;
 
     fn from_str(line: &str) -> Result<Self, Infallible> {
-        Ok(Self::read(line))
+        Ok(Self::read(line.as_bytes()))
     }
 }
 
@@ -277,6 +335,8 @@ pub struct Capabilities {
     /// The bits of all in the list: what a session asks for with each message
     /// is not searched for.
     bits: u32,
+    /// What the last `SIZE` in the list says, which each message asks for.
+    max_size: Option<u64>,
     raw: Option<Reply>,
 }
 
@@ -290,17 +350,32 @@ impl Capabilities {
             ..Self::default()
         };
         if reply.code().get() == 250 {
-            all.list.reserve_exact(reply.line_count() - 1);
-            let lines = reply.lines().skip(1);
-            all.extend(lines.map(|line| Capability::read(&String::from_utf8_lossy(line))));
+            all.list.reserve_exact(USUAL_LINES);
+            let mut lines = reply.lines();
+            lines.next();
+            for line in lines {
+                all.push(Capability::read(line));
+            }
         }
         all
     }
 
-    fn extend(&mut self, list: impl Iterator<Item = Capability>) {
-        for capability in list {
-            self.bits |= capability.bit();
-            self.list.push(capability);
+    #[inline]
+    fn push(&mut self, capability: Capability) {
+        self.bits |= capability.bit();
+        if matches!(capability, Capability::Size(_) | Capability::Other { .. }) {
+            self.note_size(&capability);
+        }
+        self.list.push(capability);
+    }
+
+    #[inline(never)]
+    fn note_size(&mut self, capability: &Capability) {
+        match capability {
+            Capability::Size(size) => self.max_size = size.filter(|&size| size != 0),
+            // Who puts a list together may call anything by a known keyword.
+            other if other.keyword().eq_ignore_ascii_case("SIZE") => self.max_size = None,
+            _ => {}
         }
     }
 
@@ -327,12 +402,15 @@ impl Capabilities {
     #[must_use]
     #[inline]
     pub fn offers(&self, keyword: &str) -> bool {
-        match bit_of(keyword) {
-            bit if self.bits & bit != 0 => true,
-            // Who puts a list together may call anything by a known keyword.
-            bit if bit != 0 && self.bits & OTHER == 0 => false,
-            _ => self.get(keyword).is_some(),
-        }
+        let bit = bit_of(keyword.as_bytes());
+        self.bits & bit != 0 || (bit == 0 || self.bits & OTHER != 0) && self.offers_other(keyword)
+    }
+
+    /// As [`offers`](Self::offers), in any case. Who puts a list together may call
+    /// anything by a known keyword.
+    fn offers_other(&self, keyword: &str) -> bool {
+        let bit = bit_in_any_case(keyword.as_bytes());
+        self.bits & bit != 0 || self.bits & OTHER != 0 && self.get(keyword).is_some()
     }
 
     /// The last line with this keyword.
@@ -346,14 +424,9 @@ impl Capabilities {
     /// The most octets that a message may have; `None` if the server does not
     /// say, or has no fixed maximum.
     #[must_use]
-    pub fn max_size(&self) -> Option<u64> {
-        if self.bits & SIZE == 0 {
-            return None;
-        }
-        match self.get("SIZE") {
-            Some(Capability::Size(size)) => size.filter(|&size| size != 0),
-            _ => None,
-        }
+    #[inline]
+    pub const fn max_size(&self) -> Option<u64> {
+        self.max_size
     }
 
     /// The mechanisms of all `AUTH` lines, each once, in the order of the
@@ -377,7 +450,7 @@ impl Capabilities {
 impl FromIterator<Capability> for Capabilities {
     fn from_iter<I: IntoIterator<Item = Capability>>(list: I) -> Self {
         let mut all = Self::default();
-        all.extend(list.into_iter());
+        list.into_iter().for_each(|capability| all.push(capability));
         all
     }
 }

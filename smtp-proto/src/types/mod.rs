@@ -30,4 +30,5 @@ pub(crate) use path::ReadPath;
 pub use path::{ForwardPath, ReversePath};
 pub(crate) use print::Print;
 pub use reply::{Class, EnhancedCode, Reply, ReplyCode, ReplyError};
+pub(crate) use reply_text::line_end;
 pub use secret::Secret;

@@ -4,10 +4,10 @@
 use alloc::{format, string::String};
 use core::{fmt, str::FromStr};
 
-use memchr::{memchr, memchr_iter, memrchr};
-use nom::{IResult, Parser, character::complete::char, sequence::terminated};
+use memchr::{memchr_iter, memrchr};
+use nom::IResult;
 
-use super::reply_text::ReplyText;
+use super::reply_text::{ReplyText, line_end};
 
 /// The three digits at the start of a reply.
 ///
@@ -147,7 +147,7 @@ impl EnhancedCode {
 
     /// The code at the start of a line of a reply with the code `reply`, if its
     /// class is that of the reply.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at_start(line: &[u8], reply: ReplyCode) -> Option<Self> {
         let (code, _) = Self::parse_prefix(line)?;
         (u16::from(code.class) == reply.get() / 100).then_some(code)
@@ -155,7 +155,7 @@ impl EnhancedCode {
 
     /// Reads a code at the start of a line of text. It counts only if a space
     /// or the end of the line follows.
-    #[inline]
+    #[inline(always)]
     fn parse_prefix(line: &[u8]) -> Option<(Self, &[u8])> {
         match status_code(line) {
             Ok((rest @ ([] | [b' ', ..]), code)) => Some((code, rest)),
@@ -166,31 +166,41 @@ impl EnhancedCode {
 
 /// `status-code = ( "2" / "4" / "5" ) "." 1*3DIGIT "." 1*3DIGIT` (RFC 3463
 /// section 2).
-#[inline]
+#[inline(always)]
 fn status_code(input: &[u8]) -> IResult<&[u8], EnhancedCode, ()> {
     let [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] = input else {
         return Err(nom::Err::Error(()));
     };
-    let (rest, subject) = terminated(number, char('.')).parse(rest)?;
+    let (rest, subject) = number(rest)?;
+    let [b'.', rest @ ..] = rest else {
+        return Err(nom::Err::Error(()));
+    };
     let (rest, detail) = number(rest)?;
     Ok((rest, EnhancedCode::fixed(class - b'0', subject, detail)))
 }
 
 /// `1*3DIGIT`. A fourth one is left over.
-#[inline]
+#[inline(always)]
 fn number(input: &[u8]) -> IResult<&[u8], u16, ()> {
-    let (mut rest, mut number) = (input, 0);
-    for _ in 0..3 {
-        let [digit @ b'0'..=b'9', behind @ ..] = rest else {
+    let Some((mut number, mut rest)) = digit(input) else {
+        return Err(nom::Err::Error(()));
+    };
+    for _ in 0..2 {
+        // There is no other as a rule.
+        let Some((digit, behind)) = digit(rest) else {
             break;
         };
-        number = number * 10 + u16::from(digit - b'0');
+        number = number * 10 + digit;
         rest = behind;
     }
-    if rest.len() < input.len() {
-        Ok((rest, number))
-    } else {
-        Err(nom::Err::Error(()))
+    Ok((rest, number))
+}
+
+#[inline]
+fn digit(input: &[u8]) -> Option<(u16, &[u8])> {
+    match input {
+        [digit @ b'0'..=b'9', rest @ ..] => Some((u16::from(digit - b'0'), rest)),
+        _ => None,
     }
 }
 
@@ -338,19 +348,21 @@ impl Reply {
     }
 
     /// As [`from_lines`](Self::from_lines), of lines whose enhanced code is known.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn from_parts(
         code: ReplyCode,
         enhanced: Option<EnhancedCode>,
         text: &[u8],
         mixed: bool,
     ) -> Self {
-        Self {
+        let mut reply = Self {
             code,
             enhanced,
             mixed,
-            text: ReplyText::new(text),
-        }
+            text: ReplyText::EMPTY,
+        };
+        reply.text.set(text);
+        reply
     }
 
     /// The reply to a greeting or a hello, in which digits and dots at the
@@ -441,9 +453,10 @@ struct Lines<'a>(Option<&'a [u8]>);
 impl<'a> Iterator for Lines<'a> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         let text = self.0?;
-        let end = memchr(b'\n', text);
+        let end = line_end(text);
         self.0 = end.and_then(|end| text.get(end + 1..));
         text.get(..end.unwrap_or(text.len()))
     }

@@ -4,16 +4,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::{BufMut, BytesMut};
-use memchr::memchr;
-use nom::{
-    IResult, Parser,
-    branch::alt,
-    character::complete::char,
-    combinator::{eof, value},
-};
+use nom::IResult;
 
 use super::CRLF;
-use crate::types::{EnhancedCode, Reply, ReplyCode};
+use crate::types::{EnhancedCode, Reply, ReplyCode, line_end};
 
 /// How much memory a parser keeps from one reply to the next, in octets, for each
 /// of its buffers.
@@ -146,9 +140,8 @@ impl ReplyParser {
     /// # Errors
     /// [`ReplyParseError`]; nothing that follows can be made sense of then.
     pub fn parse(&mut self, input: &mut &[u8]) -> Result<Option<Reply>, ReplyParseError> {
-        while let Some(end) = line_end(input) {
-            let (line, rest) = input.split_at(end);
-            *input = rest.get(1..).unwrap_or_default();
+        while let Some((line, rest)) = split_line(input) {
+            *input = rest;
             self.check_limits(line.len() + 1)?;
             if !self.partial.is_empty() {
                 if let Some(reply) = self.end_of_partial_line(line)? {
@@ -191,6 +184,7 @@ impl ReplyParser {
         }
     }
 
+    #[inline(never)]
     fn end_of_partial_line(&mut self, line: &[u8]) -> Result<Option<Reply>, ReplyParseError> {
         let mut whole = core::mem::take(&mut self.partial);
         whole.extend_from_slice(line);
@@ -200,51 +194,69 @@ impl ReplyParser {
         Ok(reply)
     }
 
-    #[inline]
+    // Both are called for each reply, and are not worth a call.
+    #[inline(always)]
     fn line<'l>(&mut self, line: &'l [u8]) -> Result<Option<LastLine<'l>>, ReplyParseError> {
-        self.total += line.len() + 1;
-        self.lines += 1;
-        if self.lines > self.limits.lines {
+        if self.lines >= self.limits.lines {
             return Err(ReplyParseError::TooManyLines);
         }
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let octets = line.len() + 1;
+        let line = match line {
+            [line @ .., b'\r'] => line,
+            _ => line,
+        };
         let Ok((text, (code, last))) = reply_line(line) else {
             return Err(ReplyParseError::malformed(line));
         };
+        // The usual case, which needs no buffer.
+        let is_only = last && self.code.is_none();
+        if !is_only {
+            self.lines += 1;
+            self.total += octets;
+            self.keep(text, code);
+        }
+        Ok(last.then_some(LastLine {
+            code,
+            only: is_only.then_some(text),
+        }))
+    }
+
+    /// Puts a line to those before it.
+    #[inline(always)]
+    fn keep(&mut self, text: &[u8], code: ReplyCode) {
         if self.enhanced.is_none() {
             self.enhanced = EnhancedCode::at_start(text, code);
         }
-        let previous = self.code.replace(code);
-        if last && previous.is_none() {
-            // The usual case, which needs no buffer.
-            return Ok(Some(LastLine {
-                code,
-                only: Some(text),
-            }));
-        }
-        if let Some(previous) = previous {
+        if let Some(previous) = self.code.replace(code) {
             self.mixed |= previous != code;
             self.text.push(b'\n');
         }
         self.text.extend_from_slice(text);
-        Ok(last.then_some(LastLine { code, only: None }))
     }
 
     /// The reply, of which the last line was read.
-    #[inline]
+    #[inline(always)]
     fn finish(&mut self, last: &LastLine<'_>) -> Reply {
+        match last.only {
+            Some(text) => {
+                let enhanced = EnhancedCode::at_start(text, last.code);
+                Reply::from_parts(last.code, enhanced, text, false)
+            }
+            None => self.finish_lines(last.code),
+        }
+    }
+
+    #[inline(never)]
+    fn finish_lines(&mut self, code: ReplyCode) -> Reply {
         let enhanced = self.enhanced.take();
         self.code = None;
         self.lines = 0;
         self.total = 0;
-        if let Some(text) = last.only {
-            return Reply::from_parts(last.code, enhanced, text, false);
-        }
         let text = core::mem::take(&mut self.text);
         let reply = if core::mem::take(&mut self.mixed) {
-            Reply::from_lines(last.code, &text, true)
+            Reply::from_lines(code, &text, true)
         } else {
-            Reply::from_parts(last.code, enhanced, &text, false)
+            Reply::from_parts(code, enhanced, &text, false)
         };
         self.text = emptied(text);
         reply
@@ -270,10 +282,13 @@ fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {
 /// one. What is left over is the text.
 #[inline]
 fn reply_line(line: &[u8]) -> IResult<&[u8], (ReplyCode, bool), ()> {
-    let continued = value(false, char('-'));
-    let last = value(true, alt((char(' '), char('\t'))));
-    let bare = value(true, eof);
-    (reply_code, alt((last, continued, bare))).parse(line)
+    let (behind, code) = reply_code(line)?;
+    match behind {
+        [b' ' | b'\t', text @ ..] => Ok((text, (code, true))),
+        [b'-', text @ ..] => Ok((text, (code, false))),
+        [] => Ok((behind, (code, true))),
+        _ => Err(nom::Err::Error(())),
+    }
 }
 
 /// `Reply-code`, of any three digits.
@@ -283,42 +298,18 @@ fn reply_code(line: &[u8]) -> IResult<&[u8], ReplyCode, ()> {
         return Err(nom::Err::Error(()));
     };
     let [a, b, c] = digits.map(|digit| u16::from(digit.wrapping_sub(b'0')));
-    match ReplyCode::new(a * 100 + b * 10 + c) {
-        Some(code) if a < 10 && b < 10 && c < 10 => Ok((rest, code)),
-        _ => Err(nom::Err::Error(())),
+    if a > 9 || b > 9 || c > 9 {
+        return Err(nom::Err::Error(()));
     }
+    let code = ReplyCode::new(a * 100 + b * 10 + c);
+    code.map_or(Err(nom::Err::Error(())), |code| Ok((rest, code)))
 }
 
-/// Where the first LF is. Lines of replies are short, so that to call a search
-/// that is made for long ones takes longer than to look.
+/// What stands before the first LF, and behind it.
 #[inline]
-fn line_end(input: &[u8]) -> Option<usize> {
-    const NEAR: usize = 64;
-    const LF: u64 = u64::from_le_bytes([b'\n'; 8]);
-    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let (near, far) = input.split_at(input.len().min(NEAR));
-    // The lowest octet that is flagged is the first LF.
-    let flagged = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word) ^ LF;
-        let flags = word.wrapping_sub(LOW) & !word & HIGH;
-        (flags != 0).then_some(flags.trailing_zeros() as usize / 8)
-    };
-    let (words, last) = near.as_chunks();
-    for (index, word) in words.iter().enumerate() {
-        if let Some(at) = flagged(word) {
-            return Some(index * 8 + at);
-        }
-    }
-    let near_end = match near.last_chunk() {
-        // Some of it was looked at, and is no LF.
-        Some(word) => flagged(word).map(|at| near.len() - 8 + at),
-        None => last.iter().position(|&b| b == b'\n'),
-    };
-    if near_end.is_some() || far.is_empty() {
-        return near_end;
-    }
-    memchr(b'\n', far).map(|at| NEAR + at)
+fn split_line(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = line_end(input)?;
+    Some((input.get(..end)?, input.get(end + 1..)?))
 }
 
 /// Writes a reply to `out`, each line with its code and CRLF. Control characters
@@ -454,18 +445,6 @@ mod tests {
                 .parse(&mut first)
                 .and_then(|_| parser.parse(&mut second));
             assert_eq!(result, Err(ReplyParseError::TooLong), "{split}");
-        }
-    }
-
-    #[test]
-    fn the_first_lf_wherever_it_is() {
-        for length in 0..150 {
-            let mut octets: Vec<u8> = (0..length).map(|at| [9, 11, 138, 0, 255][at % 5]).collect();
-            assert_eq!(line_end(&octets), None);
-            for at in (0..octets.len()).rev() {
-                octets[at] = b'\n';
-                assert_eq!(line_end(&octets), Some(at));
-            }
         }
     }
 
