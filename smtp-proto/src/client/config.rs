@@ -125,7 +125,8 @@ impl Config {
     /// - In clear, where TLS was opportunistic and could not be established (RFC
     ///   3207 section 4.1). The connectors of the adapters do that themselves.
     /// - One transaction after another, where the server did not take them in one
-    ///   group ([`GroupDropped`](ErrorKind::GroupDropped)). Use this
+    ///   group ([`GroupDropped`](ErrorKind::GroupDropped); not if it closed the
+    ///   connection, which may have had another reason). Use this
     ///   configuration for the server from then on; nothing here remembers it.
     ///   Which messages may be sent again, their outcomes say:
     ///   [`Outcome::may_be_sent_again`](super::Outcome::may_be_sent_again).

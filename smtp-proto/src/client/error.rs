@@ -119,10 +119,14 @@ pub enum ErrorKind {
     Authentication(AuthenticationError),
     /// The server drops, or refuses, what comes in one group with the end of the
     /// content: the RSET there was not answered in
-    /// [`Timeouts::crossing`](super::Timeouts::crossing), or not with a 2yz.
-    /// [`Config::after`](super::Config::after) says how to go on. The message
-    /// before it has its outcome; those behind it were not sent, or are in doubt
-    /// if all of their content had left.
+    /// [`Timeouts::crossing`](super::Timeouts::crossing), or with a 4yz or 5yz
+    /// (other than 421). [`Config::after`](super::Config::after) says how to go on.
+    /// The message before it has its outcome; those behind it were not sent, or are
+    /// in doubt if all of their content had left.
+    ///
+    /// A server that closes the connection instead cannot be told from one that
+    /// was about to: that is [`Closing`](Self::Closing), or
+    /// [`ConnectionLost`](Self::ConnectionLost), at phase [`Rset`](Phase::Rset).
     GroupDropped,
     /// The caller gave up. In the middle of the content nothing but the end of
     /// the connection can tell that to the server.
