@@ -91,6 +91,11 @@ impl BodyEncoder {
         self.held.clear();
     }
 
+    /// Gives back what is more room than a session at rest should hold.
+    pub(super) fn rest(&mut self) {
+        self.held.rest();
+    }
+
     /// Looks at a chunk that has not been looked at.
     pub(super) fn check(
         &mut self,
@@ -185,6 +190,9 @@ struct Held {
 /// not too many.
 const GATHER_LEN: usize = 512;
 
+/// How many places for pieces an encoder at rest keeps.
+const KEPT_PIECES: usize = 16;
+
 impl Default for Held {
     fn default() -> Self {
         Self {
@@ -236,10 +244,47 @@ impl Held {
         self.octets = 0;
     }
 
+    /// Forgets what is held, which was not sent in the end, and gives back most
+    /// of the room.
+    fn rest(&mut self) {
+        self.clear();
+        self.pieces.shrink_to(KEPT_PIECES);
+        // All of the room counts, also that which was given away and came back.
+        if self.gathered.try_reclaim(GATHER_LEN + 1) {
+            self.gathered = BytesMut::new();
+        }
+    }
+
     fn clear(&mut self) {
         self.pieces.clear();
         self.gathered.clear();
         self.octets = 0;
         self.tail = *b"\r\n";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoder_at_rest_keeps_no_content_and_little_room() {
+        let mut encoder = BodyEncoder::default();
+        let content = Bytes::from("a\n".repeat(100_000));
+        let pieces = Bytes::from(vec![b'x'; 100_000]);
+        encoder.hold(&content, true);
+        for _ in 0..100 {
+            encoder.hold(&pieces, false);
+        }
+        let mut out = SendBuffer::default();
+        encoder.release(&mut out);
+        // Of a transaction that was given up.
+        encoder.hold(&content, false);
+        encoder.hold(&content, true);
+        encoder.rest();
+        assert_eq!(encoder.held(), 0);
+        assert!(encoder.held.pieces.capacity() <= KEPT_PIECES);
+        assert!(encoder.held.gathered.capacity() <= GATHER_LEN);
+        drop(out);
     }
 }

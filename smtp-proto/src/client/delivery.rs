@@ -146,6 +146,7 @@ impl Delivery {
     /// Forgets what the caller handed in, and keeps the room for the rest.
     pub(super) fn rest(&mut self) {
         self.transaction.clear();
+        self.recipients.rest();
     }
 
     /// Decides how to send it to a server that offers `offered`. `false` means

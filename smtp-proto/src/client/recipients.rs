@@ -34,11 +34,17 @@ impl Recipients {
     /// next.
     const KEPT: usize = 128;
 
-    /// Begins with `count` recipients.
-    pub(super) fn reset(&mut self, count: usize) {
+    /// Forgets them, and what was said of them, and keeps some room.
+    pub(super) fn rest(&mut self) {
         if self.progress.capacity() > Self::KEPT {
             self.progress = SmallVec::new();
         }
+        // They have the texts of replies.
+        self.fates = SmallVec::new();
+    }
+
+    /// Begins with `count` recipients.
+    pub(super) fn reset(&mut self, count: usize) {
         self.progress.clear();
         self.progress.resize(count, Progress::Waiting);
         self.fates.clear();
@@ -82,8 +88,12 @@ impl Recipients {
         }
     }
 
-    /// The recipient has this fate.
+    /// The recipient has this fate, unless it had one before: what a server
+    /// cannot have is found again as often as it is looked for.
     pub(super) fn settle(&mut self, index: usize, fate: Fate) {
+        if matches!(self.progress.get(index), Some(Progress::Done(_))) {
+            return;
+        }
         self.set(index, Progress::Done(self.fates.len()));
         self.fates.push(fate);
     }
@@ -134,5 +144,37 @@ impl Recipients {
             Progress::Accepted => self.accepted += 1,
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::outcome::NotSent, *};
+
+    fn of(count: usize) -> Recipients {
+        let mut recipients = Recipients::default();
+        recipients.reset(count);
+        recipients
+    }
+
+    #[test]
+    fn a_fate_is_settled_once() {
+        let mut recipients = of(2);
+        for _ in 0..1000 {
+            recipients.settle(1, Fate::NotSent(NotSent::NeedsSmtpUtf8));
+        }
+        assert_eq!(recipients.fates.len(), 1);
+    }
+
+    #[test]
+    fn little_is_kept_at_rest() {
+        let mut recipients = of(1000);
+        for index in 0..1000 {
+            recipients.settle(index, Fate::NotSent(NotSent::NeedsSmtpUtf8));
+        }
+        let _ = recipients.take_outcome(Fate::NotSent(NotSent::Abandoned));
+        recipients.rest();
+        assert!(recipients.progress.capacity() <= Recipients::KEPT);
+        assert!(recipients.fates.is_empty() && !recipients.fates.spilled());
     }
 }

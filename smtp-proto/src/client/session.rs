@@ -300,7 +300,12 @@ impl Session {
         match (self.events.pop_front(), &self.error) {
             (Some(event), _) => Ok(Some(event)),
             (None, Some(error)) => Err(error.clone()),
-            (None, None) => Ok(None),
+            (None, None) => {
+                if self.is_idle() {
+                    self.rest();
+                }
+                Ok(None)
+            }
         }
     }
 

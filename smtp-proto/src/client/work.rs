@@ -307,6 +307,13 @@ impl Session {
         }
     }
 
+    /// Gives back what is more room than an idle session should hold.
+    pub(super) fn rest(&mut self) {
+        self.out.rest();
+        self.encoder.rest();
+        self.events.shrink_to(MAX_SPARES);
+    }
+
     pub(super) fn start_wait(&mut self) {
         self.wait_started = self.now;
         self.wait_started_is_stale = true;
