@@ -1,75 +1,41 @@
-//! The wire format beside the floor: what `memcpy` and `memchr` need for the
-//! same octets.
+//! The wire format in memory, beside peers and the floor: what `memchr`,
+//! `memmem` and `memcpy` need for the same octets.
 
-use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use smtp_benches::{LEN, content};
-use smtp_proto::wire::{ReplyParser, Stuffed, Stuffer, Unstuffer};
+use smtp_benches::{
+    parsers::{Parser, all, is_peer},
+    ratios::Ratios,
+};
 
-fn transparency(criterion: &mut Criterion) {
-    for (name, line) in [
-        (
-            "text",
-            "The quick brown fox jumps over the lazy dog, and then once more.\r\n",
-        ),
-        ("dots", ".\r\n"),
-    ] {
-        let content = content(line);
-        let mut wire = Vec::with_capacity(2 * LEN);
-        let mut stuffer = Stuffer::new();
-        stuffer.stuff(&content, |piece| wire.extend_from_slice(piece.octets()));
-        wire.extend_from_slice(stuffer.finish());
-
-        let mut group = criterion.benchmark_group(format!("transparency/{name}"));
-        group.throughput(Throughput::Bytes(content.len() as u64));
-        let mut copy = vec![0; content.len()];
-        group.bench_function("floor: memcpy", |bencher| {
-            bencher.iter(|| copy.copy_from_slice(black_box(&content)));
-        });
-        group.bench_function("floor: memmem", |bencher| {
-            bencher.iter(|| memchr::memmem::find_iter(black_box(&content), b"\r\n.").count());
-        });
-        group.bench_function("stuff", |bencher| {
-            bencher.iter(|| {
-                let mut dots = 0;
-                Stuffer::new().stuff(black_box(&content), |piece| {
-                    dots += usize::from(piece == Stuffed::Dot);
-                });
-                dots
+fn wire(criterion: &mut Criterion) {
+    let mut all = all();
+    while let Some(work) = all.first().map(|parser| parser.work) {
+        let (these, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.work == work);
+        all = rest;
+        let mut group = criterion.benchmark_group(work);
+        group
+            .sample_size(20)
+            .warm_up_time(Duration::from_millis(200));
+        group.measurement_time(Duration::from_secs(1));
+        let mut ratios = Ratios::default();
+        for Parser {
+            who, octets, make, ..
+        } in these
+        {
+            group.throughput(Throughput::Bytes(octets as u64));
+            let mut run = make();
+            ratios.measure(&mut group, who, |n| {
+                let start = Instant::now();
+                (0..n).for_each(|_| run());
+                start.elapsed()
             });
-        });
-        group.bench_function("unstuff", |bencher| {
-            bencher.iter(|| {
-                let mut unstuffer = Unstuffer::new();
-                let mut input = black_box(&wire[..]);
-                std::iter::from_fn(|| unstuffer.next(&mut input)).count()
-            });
-        });
+        }
         group.finish();
+        ratios.print(work, is_peer);
     }
 }
 
-fn replies(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("replies");
-    for (name, reply) in [
-        ("one line", &b"250 2.1.5 Ok\r\n"[..]),
-        (
-            "four lines",
-            b"550-5.7.1 one\r\n550-5.7.1 two\r\n550-5.7.1 three\r\n550 5.7.1 four\r\n",
-        ),
-    ] {
-        group.throughput(Throughput::Bytes(reply.len() as u64));
-        let mut parser = ReplyParser::default();
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                let mut input = black_box(reply);
-                parser.parse(&mut input)
-            });
-        });
-    }
-    group.finish();
-}
-
-criterion_group!(benches, transparency, replies);
+criterion_group!(benches, wire);
 criterion_main!(benches);

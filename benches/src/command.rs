@@ -55,15 +55,13 @@ fn run(arguments: &[&str]) -> Result<Cost> {
 }
 
 fn parse(work: &str, who: &str, count: u32) -> Result<Cost> {
-    let mut all = parsers::all()?;
-    let parser = all
-        .iter_mut()
-        .find(|parser| parser.work == work && parser.who == who);
-    let parser = parser.ok_or("no such parser")?;
+    let mut all = parsers::all().into_iter();
+    let parser = all.find(|parser| parser.work == work && parser.who == who);
+    let mut run = (parser.ok_or("no such parser")?.make)();
     let mut meter = Meter::new()?;
-    (parser.run)();
+    run();
     meter.start();
-    (0..count).for_each(|_| (parser.run)());
+    (0..count).for_each(|_| run());
     meter.stop()
 }
 

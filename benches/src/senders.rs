@@ -92,6 +92,12 @@ impl Sender {
         }
     }
 
+    /// Whether one message takes it seconds.
+    #[must_use]
+    pub fn is_slow(self, work: Work) -> bool {
+        work == Work::Dots && matches!(self, Self::MailSend | Self::AsyncSmtp)
+    }
+
     /// Does it.
     pub fn run(self, job: Job) -> Result<Cost> {
         match self {

@@ -16,9 +16,10 @@ const CHUNK_LEN: usize = 32 * 1024;
 
 /// Where the content of a message is written to.
 ///
-/// Line ends are as the [`Config`] wants them; dots
-/// need no care. Content that does not follow the policy makes a write fail,
-/// with a [`ContentError`] inside the error; the message can then not be sent.
+/// Line ends are as the [`Config`] wants them; dots need no care, and binary
+/// content none at all. Content that does not follow the policy makes a write
+/// fail, with a [`ContentError`] inside the error; the message can then not be
+/// sent.
 ///
 /// A server may have enough before the end, or want none of it at all. The rest
 /// is then dropped, and [`finish`](Self::finish) tells what the server said;
@@ -201,7 +202,8 @@ impl<S: Stream> Write for ContentWriter<'_, S> {
         Ok(taken.len())
     }
 
-    /// Sends what was written.
+    /// Sends what was written; where content goes in chunks (BDAT), all but what
+    /// waits for a chunk to be full.
     fn flush(&mut self) -> io::Result<()> {
         self.send()
     }

@@ -24,6 +24,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! For many messages over one connection there is [`Connection::send_all`], and
+//! for content that is not in memory [`Connection::send_with`]; for a message whose
+//! recipients are to be answered one by one, [`Connection::begin`]. A [`Server`]
+//! receives, and asks a [`Service`].
+//!
 //! Nothing here waits for ever: every wait has the deadline that the session
 //! gives it, and looking up a name and connecting have time limits of their
 //! own.

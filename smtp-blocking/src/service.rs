@@ -73,17 +73,20 @@ pub trait Service {
     /// A refusal of this recipient.
     fn rcpt(&mut self, rcpt: &Rcpt<'_>) -> Result<(), Rejection>;
 
-    /// The content is about to come: a place to open a file for it.
+    /// The content is about to come: a place to open a file for it. It comes the
+    /// same whether the client sends it behind DATA or in chunks (BDAT); but what
+    /// [comes in chunks](Data::is_chunked) may end in the middle of a line.
     ///
     /// # Errors
-    /// A refusal of the message before its content is sent.
+    /// A refusal of the message: before its content is sent, or, in chunks,
+    /// instead of it, for the client has sent one already. That is thrown away.
     fn data(&mut self, data: &Data<'_>) -> Result<(), Rejection>;
 
     /// A piece of the content.
     ///
     /// # Errors
     /// A refusal of the message, which the client hears at the end of the
-    /// content. No more of it is passed on, and nothing told of it: throw away
+    /// content, or of the chunk. No more of it is passed on, and nothing told of it: throw away
     /// what was stored.
     fn content(&mut self, piece: &[u8]) -> Result<(), Rejection>;
 

@@ -33,6 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             .and_then(OsStr::to_str)
             .unwrap_or("127.0.0.1:2525"),
     )?;
+    // Or the end of a message waits for the acknowledgement of what is before it.
+    stream.set_nodelay(true)?;
 
     let config = Config::new(&"client.example.org".parse()?)?;
     let mut session = Session::new(config, Instant::ORIGIN);

@@ -35,8 +35,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("listening on {}", listener.local_addr()?);
     let config = Config::new("mx.example.net".parse()?)?;
     for stream in listener.incoming() {
+        let mut stream = stream?;
+        stream.set_nodelay(true)?;
         let mut session = Session::new(config.clone(), Instant::ORIGIN);
-        if let Err(error) = drive(&mut session, &mut stream?) {
+        if let Err(error) = drive(&mut session, &mut stream) {
             println!("{error}");
         }
     }

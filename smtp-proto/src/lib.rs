@@ -24,6 +24,7 @@
 //! use smtp_proto::{Instant, client::{Config, Event, Session, Transaction}, types::Mailbox};
 //!
 //! let mut stream = TcpStream::connect("mx.example.net:25")?;
+//! stream.set_nodelay(true)?; // or the end of a message waits, for some 40 ms
 //! let opened = time::Instant::now();
 //! let now = || Instant::from_origin(opened.elapsed());
 //!
@@ -64,8 +65,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! (It leaves out what an adapter does about a peer that does not read; see the
-//! examples `client_loop` and `server_loop`.)
+//! (It leaves out what an adapter does about a peer that does not read, and writes
+//! a slice at a time, where `write_vectored` takes all that
+//! [`Transmit::slices`] has; see the examples `client_loop` and `server_loop`. A
+//! driver with many messages is in the documentation of [`client`].)
 //!
 //! # What can be relied on
 //!

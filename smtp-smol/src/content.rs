@@ -22,12 +22,14 @@ const CHUNK_LEN: usize = 32 * 1024;
 
 /// Where the content of a message is written to.
 ///
-/// Line ends are as the [`Config`] wants them; dots need no care. Content that
-/// does not follow the policy makes a write fail, with a [`ContentError`] inside
-/// the error; the message can then not be sent.
+/// Line ends are as the [`Config`] wants them; dots need no care, and binary
+/// content none at all. Content that does not follow the policy makes a write
+/// fail, with a [`ContentError`] inside the error; the message can then not be
+/// sent.
 ///
 /// What was written may wait for the next write, for a flush, or for
-/// [`finish`](Self::finish) before it is sent. Closing is no more than a flush.
+/// [`finish`](Self::finish) before it is sent; where content goes in chunks (BDAT),
+/// what does not fill one waits beyond a flush. Closing is no more than a flush.
 ///
 /// A server may have enough before the end, or want none of it at all. The rest
 /// is then dropped, and [`finish`](Self::finish) tells what the server said;

@@ -28,7 +28,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends a message whose content was given with the transaction, ends the
     /// session with QUIT, and closes the connection. QUIT is queued together with
     /// the message, so that it can leave with the end of the content where the
-    /// configuration says so. What the server answers to it changes nothing.
+    /// configuration [says so](smtp_proto::client::Config::quit_with_content). What the server answers to it changes nothing.
     ///
     /// If the future is dropped, so is the connection, and whatever has not left
     /// is not sent.
@@ -58,10 +58,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// `each` under that name, as soon as it is known, in the order of the
     /// messages: `enumerate` makes names.
     ///
-    /// A message is taken from `messages` only when it is of use, which is shortly
-    /// before it goes out; what became of each that was taken is told exactly
-    /// once, also if the session ends on the way. Those that were not taken are
-    /// left with the caller, who gives `by_ref` of an iterator to see them.
+    /// How far ahead of the replies they are sent,
+    /// [`Config::pipelining`](smtp_proto::client::Config::pipelining) and
+    /// [`Config::chunking`](smtp_proto::client::Config::chunking) say. A message is
+    /// taken from `messages` only when it is of use, which is shortly before it goes
+    /// out: no more are held than two, or across transactions one more than twice
+    /// [`max_unanswered_messages`](smtp_proto::client::Config::max_unanswered_messages).
+    /// What became of each that was taken is told exactly once, also if the session
+    /// ends on the way. Those that were not taken are left with the caller, who
+    /// gives `by_ref` of an iterator to see them.
+    ///
+    /// `Ok` says that everything was told, and not that it was accepted. The session
+    /// may have ended with the last of the messages: then they have outcomes that
+    /// [may be sent again](Outcome::may_be_sent_again), or are in doubt, and the next
+    /// request, [`quit`](Self::quit) among them, gives the error.
     ///
     /// ```no_run
     /// # use smtp_smol::Connection;
@@ -78,13 +88,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// # }
     /// ```
     ///
-    /// If the future is dropped, the messages that were taken are still sent, and
-    /// nothing tells what became of them.
+    /// `messages` and `each` are called between waits, and must not block. If the
+    /// future is dropped, the messages that were taken are still sent, and nothing
+    /// tells what became of them.
     ///
     /// # Errors
     /// [`Error::Session`] if the session has ended, and `messages` perhaps has
-    /// more. That one message could not even be tried, as [`send`](Self::send)
-    /// would say, is told to `each`.
+    /// more; [`Config::after`](smtp_proto::client::Config::after) may say how to go
+    /// on, over another connection. That one message could not even be tried, as
+    /// [`send`](Self::send) would say, is told to `each`.
     pub async fn send_all<T>(
         &mut self,
         messages: impl IntoIterator<Item = (T, Transaction)>,
@@ -115,8 +127,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Sends a message whose content `write` writes when the server wants it:
-    /// not at all if nobody is to get it, and again from its beginning if the
-    /// server takes the recipients in more than one transaction.
+    /// not at all if nobody is to get it (but with
+    /// [`Chunking::AtOnce`](smtp_proto::client::Chunking::AtOnce), before that is
+    /// known), and again from its beginning if the server takes the recipients in
+    /// more than one transaction. Memory does not
+    /// grow with the content: 32 KiB are gathered, and where it goes in chunks,
+    /// up to [a chunk](smtp_proto::client::Config::chunk_size).
     ///
     /// If the future is dropped before the content is complete, nobody gets the
     /// message, and the session has ended. A future that an executor is to move

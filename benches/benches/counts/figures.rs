@@ -49,6 +49,8 @@ struct Counts {
 pub struct Bench<'a> {
     pub directory: &'a Path,
     pub quick: bool,
+    /// How often what takes time is done, for the least of it.
+    repetitions: u32,
     /// How system calls are counted, if they can be.
     pub system_calls: Option<Look>,
     pub instructions: Option<Look>,
@@ -64,6 +66,7 @@ impl<'a> Bench<'a> {
         Ok(Self {
             directory,
             quick,
+            repetitions: if quick { 1 } else { 5 },
             system_calls: Look::at_system_calls().filter(|_| !quick),
             instructions: Look::at_instructions().filter(|_| !quick),
             plain: Sink::start(Options::default())?,
@@ -78,16 +81,12 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// What a message costs a sender.
+    /// What a message costs a sender, but for the processor time.
     pub fn sender(&self, sender: Sender, work: Work) -> Result<Figures> {
         let counts = self.counts(work);
         let run =
             |look, count| self.send(look, (sender, work), counts.warmup, count, self.sink(work));
         let timed = f64::from(counts.timed);
-        let mut costs = Vec::new();
-        for _ in 0..self.repetitions() {
-            costs.push(run(Look::Inside, counts.timed)?.0);
-        }
         let (_, allocations) = run(Look::Allocations, counts.timed)?;
         let difference = |look, many| -> Result<Option<f64>> {
             let messages = f64::from(many - counts.few);
@@ -98,7 +97,6 @@ impl<'a> Bench<'a> {
         // Megabytes would take minutes, and say nothing new.
         let instructions = self.instructions.filter(|_| !is_large(work));
         let mut figures = Figures {
-            cpu: least(&costs, |cost| cost.cpu).map(|cpu| cpu / timed),
             allocations: Some(allocations as f64 / timed),
             system_calls: self
                 .system_calls
@@ -107,7 +105,7 @@ impl<'a> Bench<'a> {
             peak: self.peak(sender, work)?,
             ..Figures::default()
         };
-        if !matches!(work, Work::Tls | Work::Connections) {
+        if !matches!(work, Work::Tls | Work::Connections | Work::Dots) {
             let (few, many) = counts.held;
             let warmup = counts.warmup.min(few);
             let held = |count| -> Result<(Cost, u64)> {
@@ -124,6 +122,25 @@ impl<'a> Bench<'a> {
         Ok(figures)
     }
 
+    /// The processor time of a message, for each sender. They take turns, so that
+    /// whatever else the machine does is in all of them.
+    pub fn cpu(&self, senders: &[Sender], work: Work) -> Result<Vec<Option<f64>>> {
+        let Counts { warmup, timed, .. } = self.counts(work);
+        let mut costs = vec![Vec::new(); senders.len()];
+        for _ in 0..self.repetitions(work) {
+            for (sender, costs) in senders.iter().zip(&mut costs) {
+                let job = (*sender, work);
+                costs.push(
+                    self.send(Look::Inside, job, warmup, timed, self.sink(work))?
+                        .0,
+                );
+            }
+        }
+        let a_message =
+            |costs: &Vec<Cost>| least(costs, |cost| cost.cpu).map(|cpu| cpu / f64::from(timed));
+        Ok(costs.iter().map(a_message).collect())
+    }
+
     /// The most memory that one message takes, without that which the same
     /// sender takes for a small one: that is its code, for the most part.
     fn peak(&self, sender: Sender, work: Work) -> Result<Option<f64>> {
@@ -132,7 +149,7 @@ impl<'a> Bench<'a> {
         }
         let peak = |work| -> Result<Option<f64>> {
             let mut costs = Vec::new();
-            for _ in 0..self.repetitions() {
+            for _ in 0..self.repetitions {
                 costs.push(
                     self.send(Look::Inside, (sender, work), 0, 1, &self.plain)?
                         .0,
@@ -189,7 +206,7 @@ impl<'a> Bench<'a> {
             Ok(Some((many as f64 - few as f64) / messages))
         };
         let mut costs = (Vec::new(), Vec::new());
-        for _ in 0..self.repetitions() {
+        for _ in 0..self.repetitions {
             costs.0.push(receive(Look::Inside, few)?.0);
             costs.1.push(receive(Look::Inside, many)?.0);
         }
@@ -220,7 +237,7 @@ impl<'a> Bench<'a> {
             .finish()
         };
         let mut costs = Vec::new();
-        for _ in 0..self.repetitions() {
+        for _ in 0..self.repetitions {
             costs.push(parse(Look::Inside, timed)?.0);
         }
         let allocations = parse(Look::Allocations, timed)?.1;
@@ -245,8 +262,13 @@ impl<'a> Bench<'a> {
 
     /// The least of some is what the others would have been on a machine with
     /// nothing else to do.
-    fn repetitions(&self) -> u32 {
-        if self.quick { 1 } else { 3 }
+    fn repetitions(&self, work: Work) -> u32 {
+        // One peer takes some seconds for each of these.
+        if work == Work::Dots {
+            1
+        } else {
+            self.repetitions
+        }
     }
 
     fn counts(&self, work: Work) -> Counts {
@@ -256,11 +278,10 @@ impl<'a> Bench<'a> {
             Work::Chunked => (100, 10_000, 100, 1_100, (50, 250)),
             Work::Recipients => (10, 100, 10, 40, (1, 2)),
             Work::Large | Work::File => (1, 2, 1, 2, (1, 2)),
-            // One peer takes some seconds for each.
-            Work::Dots => (0, 1, 0, 1, (0, 1)),
+            Work::Dots => (0, 1, 0, 1, (0, 0)),
             Work::Connections => (200, 10_000, 200, 1_200, (0, 0)),
             Work::Session | Work::Quit => (10, 500, 10, 60, (2, 7)),
-            Work::Tls => (5, 100, 5, 25, (0, 0)),
+            Work::Tls => (20, 400, 5, 25, (0, 0)),
         };
         if !self.quick || work == Work::Dots {
             return Counts {

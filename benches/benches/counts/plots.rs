@@ -2,13 +2,9 @@
 
 use std::{fmt::Write, fs, path::Path};
 
-use smtp_benches::{Result, work::Work};
+use smtp_benches::{Result, parsers::is_peer, work::Work};
 
-use crate::{
-    figures::Figures,
-    format::number,
-    report::{Report, is_peer},
-};
+use crate::{figures::Figures, format::number, report::Report};
 
 const WIDTH: usize = 640;
 const LEFT: usize = 130;
@@ -116,7 +112,7 @@ fn picture(title: &str, bars: &[(&str, f64)]) -> String {
         let width = value / longest * room;
         let colour = match *who {
             who if who.starts_with("smtp-") || who == "ours" => "#2b6cb0",
-            who if is_peer(who) && !who.starts_with("floor") => "#c9822b",
+            who if is_peer(who) => "#c9822b",
             _ => "#999999",
         };
         let _ = writeln!(

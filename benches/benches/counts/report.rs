@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use smtp_benches::{Result, parsers, work::Work};
+use smtp_benches::{Result, work::Work};
 
 use crate::{
     figures::Figures,
@@ -208,12 +208,4 @@ pub fn of_parser<'a>(report: &'a Report, work: &str, who: &str) -> Option<(f64, 
         .iter()
         .find(|row| row.0 == work && row.1 == who);
     found.map(|(_, _, octets, figures)| (*octets as f64, figures))
-}
-
-/// Peers among the parsers.
-pub fn is_peer(who: &str) -> bool {
-    !matches!(
-        who,
-        parsers::OURS | "floor" | "floor-async" | "memcpy" | "memchr"
-    ) && !who.starts_with("smtp-")
 }

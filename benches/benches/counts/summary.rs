@@ -1,14 +1,14 @@
 //! What is aimed at, and what is reached.
 
 use smtp_benches::{
-    parsers::{EHLO, FOUR_LINES, ONE_LINE, OURS},
+    parsers::{EHLO, FOUR_LINES, ONE_LINE, OURS, is_peer},
     work::{RECIPIENTS, Work},
 };
 
 use crate::{
     figures::Figures,
     format::number,
-    report::{Report, is_peer, of_parser},
+    report::{Report, of_parser},
 };
 
 /// One of the things that count.

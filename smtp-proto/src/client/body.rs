@@ -14,11 +14,13 @@ use crate::{
     wire::{Stuffed, Stuffer},
 };
 
-/// Permission to supply one chunk of content, or to end it.
+/// Permission to supply one piece of content, or to end it.
 ///
-/// Have one from [`Session::body`]. It takes a chunk of any size, without
+/// Have one from [`Session::body`]. It takes a piece of any size, without
 /// copying it; but progress can be told, and a refusal be heeded, only between
-/// chunks.
+/// pieces. Where content goes in chunks (BDAT), pieces are held until there is
+/// [a chunk](super::Config::chunk_size) of them, and a piece that is larger is a
+/// chunk of its own.
 #[derive(Debug)]
 #[must_use = "the server waits for content"]
 pub struct Body<'a> {
@@ -40,19 +42,22 @@ impl<'a> Body<'a> {
         self.transaction
     }
 
-    /// Appends a chunk, which the session keeps until it is sent: a borrowed one
-    /// has to be copied ([`Bytes::copy_from_slice`]). Dots, and lone line ends if the policy is to repair
-    /// them, are seen to, across chunks.
+    /// Appends a piece, which the session keeps until it is sent: a borrowed one
+    /// has to be copied ([`Bytes::copy_from_slice`]). Dots, and lone line ends if
+    /// the policy is to repair them, are seen to, across pieces. Nothing is looked
+    /// at in a transaction of
+    /// [`BinaryMime`](crate::types::BodyType::BinaryMime).
     ///
     /// # Errors
-    /// [`ContentError`] if the chunk is not such as can be sent. None of it was
-    /// taken, and the session is as it was: go on with another chunk, or
+    /// [`ContentError`] if the piece is not such as can be sent. None of it was
+    /// taken, and the session is as it was: go on with another piece, or
     /// [`abort`](Self::abort).
     pub fn write(self, chunk: impl Into<Bytes>) -> Result<(), ContentError> {
         self.session.body_chunk(&chunk.into())
     }
 
-    /// Ends the content. A last line without CRLF gets one.
+    /// Ends the content. A last line without CRLF gets one, unless the content is
+    /// binary.
     ///
     /// # Errors
     /// [`ContentError`] if the content ends with a CR without LF, and the

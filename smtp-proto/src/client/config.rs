@@ -52,10 +52,12 @@ impl Config {
     /// The default of [`max_line`](Self::max_line): the most that a server must
     /// take (RFC 5321 section 4.5.3.1.6).
     pub const DEFAULT_MAX_LINE: usize = 998;
-    /// The default of [`max_unanswered_commands`](Self::max_unanswered_commands).
-    pub const DEFAULT_MAX_UNANSWERED_COMMANDS: usize = 100;
+    /// The default of [`max_unanswered_commands`](Self::max_unanswered_commands):
+    /// as many recipients as every server has to take (RFC 5321 section
+    /// 4.5.3.1.8), and what goes with them.
+    pub const DEFAULT_MAX_UNANSWERED_COMMANDS: usize = 128;
     /// The default of [`max_unanswered_octets`](Self::max_unanswered_octets).
-    pub const DEFAULT_MAX_UNANSWERED_OCTETS: usize = 4096;
+    pub const DEFAULT_MAX_UNANSWERED_OCTETS: usize = 8 * 1024;
     /// The default of [`max_unanswered_messages`](Self::max_unanswered_messages).
     pub const DEFAULT_MAX_UNANSWERED_MESSAGES: usize = 10;
     /// The default of [`chunk_size`](Self::chunk_size).
@@ -118,10 +120,17 @@ impl Config {
     }
 
     /// What to try next, over a new connection to the same server, after a
-    /// session ended so: in clear, where TLS was opportunistic and could not be
-    /// established (RFC 3207 section 4.1); one transaction after another, where
-    /// the server did not take them in one group. `None` if nothing else is
-    /// worth a try.
+    /// session ended so. `None` if nothing else is worth a try.
+    ///
+    /// - In clear, where TLS was opportunistic and could not be established (RFC
+    ///   3207 section 4.1). The connectors of the adapters do that themselves.
+    /// - One transaction after another, where the server did not take them in one
+    ///   group ([`GroupDropped`](ErrorKind::GroupDropped)). Use this
+    ///   configuration for the server from then on; nothing here remembers it.
+    ///   Which messages may be sent again, their outcomes say:
+    ///   [`Outcome::may_be_sent_again`](super::Outcome::may_be_sent_again).
+    ///
+    /// Adapters have the error inside of theirs (`Error::session`).
     #[must_use]
     pub fn after(&self, error: &Error) -> Option<Self> {
         if *error.kind() == ErrorKind::GroupDropped {
@@ -135,7 +144,8 @@ impl Config {
         (self.tls == TlsPolicy::Opportunistic && broken).then(|| self.clone().tls(TlsPolicy::None))
     }
 
-    /// Whether commands may be sent before earlier ones are answered.
+    /// Whether commands may be sent before earlier ones are answered, by a server
+    /// that offers `PIPELINING`. Within a transaction by default.
     #[must_use]
     pub fn pipelining(mut self, pipelining: Pipelining) -> Self {
         self.pipelining = pipelining;
@@ -157,8 +167,8 @@ impl Config {
     }
 
     /// The longest line of content, in octets without its CRLF; `None` for any.
-    /// Longer lines than [`DEFAULT_MAX_LINE`](Self::DEFAULT_MAX_LINE) are refused by some
-    /// servers, and cut by others. Lines are never folded here, since that
+    /// Longer lines than [`DEFAULT_MAX_LINE`](Self::DEFAULT_MAX_LINE) are refused
+    /// by some servers, and cut by others. Lines are never folded here, since that
     /// would break signatures.
     #[must_use]
     pub fn max_line(mut self, octets: Option<usize>) -> Self {
@@ -197,7 +207,8 @@ impl Config {
         self
     }
 
-    /// The most commands that may be unanswered when commands are pipelined.
+    /// The most commands that may be unanswered when commands are pipelined:
+    /// across transactions four for a message with one recipient.
     #[must_use]
     pub fn max_unanswered_commands(mut self, commands: usize) -> Self {
         self.max_unanswered_commands = commands;
@@ -219,30 +230,37 @@ impl Config {
     /// only with [`Chunking::AtOnce`], since DATA has to wait for an answer. At
     /// least one. Once as many are on their way, more follow when half of them
     /// are answered, so that they travel in groups.
+    ///
+    /// The limits on [commands](Self::max_unanswered_commands) and their
+    /// [octets](Self::max_unanswered_octets) hold, too: by default they allow for
+    /// 25 messages with one recipient. Who wants more raises them all.
     #[must_use]
     pub fn max_unanswered_messages(mut self, messages: usize) -> Self {
         self.max_unanswered_messages = messages.max(1);
         self
     }
 
-    /// When content is sent in chunks (BDAT), to a server that offers it.
+    /// When content is sent in chunks (BDAT), to a server that offers
+    /// `CHUNKING`. By default where nothing else will do.
     #[must_use]
     pub fn chunking(mut self, chunking: Chunking) -> Self {
         self.chunking = chunking;
         self
     }
 
-    /// How long a chunk of BDAT is, in octets; the last may be shorter, and a
-    /// chunk that is [written](super::Body::write) is not divided. At least one.
-    /// A server says no only after a whole chunk.
+    /// How long a chunk of BDAT is, in octets; the last may be shorter, and what
+    /// is [written](super::Body::write) in one piece is not divided. At least
+    /// one. A server says no only after a whole chunk; and of content that is
+    /// written piece by piece, as much as this is held until its chunk is full.
     #[must_use]
     pub fn chunk_size(mut self, octets: usize) -> Self {
         self.chunk_size = octets.max(1);
         self
     }
 
-    /// The most chunks that may be unanswered, where commands are pipelined. At
-    /// least one.
+    /// The most chunks that may be unanswered, where commands are pipelined; the
+    /// last of a message is not counted. At least one. Without pipelining each
+    /// waits for the answer to the one before.
     #[must_use]
     pub fn max_unanswered_chunks(mut self, chunks: usize) -> Self {
         self.max_unanswered_chunks = chunks.max(1);
@@ -250,8 +268,10 @@ impl Config {
     }
 
     /// Whether QUIT, where it is next, is sent together with the end of the
-    /// content (RFC 2920 section 3.1). Saves a round trip. Off by default: some
-    /// servers drop what they have read when the client leaves. With
+    /// content (RFC 2920 section 3.1), to a server that offers `PIPELINING`. Saves
+    /// a round trip. Off by default: some servers drop what they have read when
+    /// the client leaves. QUIT is next if it was requested before the content
+    /// went out, as the adapters' `send_and_quit` does. With
     /// [`Chunking::AtOnce`], recipients beyond those that the server takes in one
     /// transaction are then refused, since that is known too late for another.
     #[must_use]
@@ -260,7 +280,9 @@ impl Config {
         self
     }
 
-    /// The most requests that may be queued.
+    /// The most requests that may be queued. One more is
+    /// [`QueueFull`](super::CommandError::QueueFull); who has many asks
+    /// [`wants_transaction`](super::Session::wants_transaction) first.
     #[must_use]
     pub fn max_queued(mut self, requests: usize) -> Self {
         self.max_queued = requests;
@@ -274,12 +296,16 @@ impl Config {
 pub enum Pipelining {
     /// One command at a time, whatever the server offers.
     Off,
-    /// MAIL, RCPT and DATA of a transaction in groups, if the server offers it.
+    /// MAIL, RCPT and DATA of a transaction in groups, if the server offers it;
+    /// else as [`Off`](Self::Off).
     #[default]
     WithinTransaction,
     /// The next transaction, if one is queued, in the group of the end of the
     /// content before it (RFC 2920 section 3.1): RSET, MAIL, RCPT and DATA; or,
     /// with [`Chunking::AtOnce`], whole transactions one behind the other.
+    ///
+    /// RSET goes first because some servers keep what they know of a transaction
+    /// that they refused at its end. A transaction in stages waits for its turn.
     ///
     /// For servers that one knows: there are some that drop what comes behind
     /// the content, although they offer pipelining. Then the session ends with
@@ -291,7 +317,14 @@ pub enum Pipelining {
     AcrossTransactions,
 }
 
-/// When content is sent in chunks (BDAT, RFC 3030), to a server that offers it.
+/// When content is sent in chunks (BDAT, RFC 3030 section 2), to a server that
+/// offers `CHUNKING`. To others it is sent by DATA; but binary content is not sent
+/// at all ([`NeedsBinaryMime`](super::NotSent::NeedsBinaryMime)).
+///
+/// What content may be is the same either way, except for binary content, which
+/// nobody looks at: lone line ends are refused or repaired, and a last line without
+/// CRLF gets one. A message of which any chunk is refused is refused as a whole,
+/// and RSET follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Chunking {
@@ -299,11 +332,17 @@ pub enum Chunking {
     /// [`BinaryMime`](crate::types::BodyType::BinaryMime).
     #[default]
     WhenNeeded,
-    /// Always, once every RCPT is answered and a recipient is accepted.
+    /// Always, once every RCPT is answered and a recipient is accepted. As safe as
+    /// DATA, and takes as many round trips.
     WhenAccepted,
-    /// Always, and in the group of MAIL and RCPT, before they are answered. For
-    /// servers that one knows: there are some that do not drop the chunks of a
-    /// transaction that they refused, but take what is in them for commands.
+    /// Always, and in the group of MAIL and RCPT, before they are answered, where
+    /// commands are pipelined. With
+    /// [`AllOrNothing`](super::RecipientPolicy::AllOrNothing) the last chunk waits
+    /// until every recipient is accepted.
+    ///
+    /// For servers that one knows: there are some that do not drop the chunks of a
+    /// transaction that they refused, but take what is in them, which the author
+    /// of the message chose, for commands.
     AtOnce,
 }
 

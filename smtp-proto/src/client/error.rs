@@ -118,7 +118,11 @@ pub enum ErrorKind {
     /// server could not prove who it is.
     Authentication(AuthenticationError),
     /// The server drops, or refuses, what comes in one group with the end of the
-    /// content. [`Config::after`](super::Config::after) says how to go on.
+    /// content: the RSET there was not answered in
+    /// [`Timeouts::crossing`](super::Timeouts::crossing), or not with a 2yz.
+    /// [`Config::after`](super::Config::after) says how to go on. The message
+    /// before it has its outcome; those behind it were not sent, or are in doubt
+    /// if all of their content had left.
     GroupDropped,
     /// The caller gave up. In the middle of the content nothing but the end of
     /// the connection can tell that to the server.

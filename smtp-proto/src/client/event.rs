@@ -59,9 +59,11 @@ pub enum Event {
         reply: Reply,
     },
     /// The content is wanted, from its beginning, through
-    /// [`Session::body`](super::Session::body). Comes again where recipients
-    /// were put off to a further transaction; never for content that the
-    /// session was given beforehand.
+    /// [`Session::body`](super::Session::body): a recipient was accepted; or, with
+    /// [`Chunking::AtOnce`](super::Chunking::AtOnce), may yet be, and if none is,
+    /// [`Finished`](Self::Finished) comes before the end of the content. Comes again
+    /// where recipients were put off to a further transaction; never for content
+    /// that the session was given beforehand.
     BodyWanted {
         /// Of which transaction.
         transaction: TransactionId,

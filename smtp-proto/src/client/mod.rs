@@ -12,6 +12,73 @@
 //!
 //! With [`Config::authentication`], the driver gives each session a seed first
 //! ([`Session::set_seed`]).
+//!
+//! # Many messages
+//!
+//! [`Config::pipelining`] and [`Config::chunking`] say how far ahead of the replies
+//! a session may be, with servers that offer `PIPELINING` (RFC 2920) and `CHUNKING`
+//! (RFC 3030):
+//!
+//! | pipelining | chunking | round trips a message | in doubt at most |
+//! |---|---|---|---|
+//! | [`Off`](Pipelining::Off) | any | one for each command | 1 message |
+//! | [`WithinTransaction`](Pipelining::WithinTransaction) | any | 2 (1 with `AtOnce`) | 1 |
+//! | [`AcrossTransactions`](Pipelining::AcrossTransactions) | [`WhenNeeded`](Chunking::WhenNeeded) | 1 | 1 |
+//! | `AcrossTransactions` | [`AtOnce`](Chunking::AtOnce) | 1 for several messages | [`Config::max_unanswered_messages`] |
+//!
+//! What is in doubt when a session ends was sent in full and has no reply. It is
+//! never sent again here; whatever else was lost
+//! [may be](Outcome::may_be_sent_again), over another session, and after
+//! [`GroupDropped`](ErrorKind::GroupDropped) with [another
+//! configuration](Config::after).
+//!
+//! A driver keeps the session fed. All that there is to it is one step in its loop:
+//!
+//! ```
+//! use smtp_proto::{Instant, types::Mailbox};
+//! use smtp_proto::client::{Chunking, Config, Pipelining, Session, Transaction};
+//!
+//! # fn drain(session: &mut Session, now: Instant) -> Vec<u8> {
+//! #     let mut sent = Vec::new();
+//! #     while let Some(out) = session.poll_transmit() {
+//! #         let n = out.first().len();
+//! #         sent.extend_from_slice(out.first());
+//! #         session.handle_transmitted(n, now);
+//! #     }
+//! #     sent
+//! # }
+//! let now = Instant::ORIGIN;
+//! let config = Config::new(&"client.example.org".parse()?)?
+//!     .pipelining(Pipelining::AcrossTransactions)
+//!     .chunking(Chunking::AtOnce);
+//! let mut session = Session::new(config, now);
+//! # session.handle_input(b"220 mx.example.net\r\n", now);
+//! # drain(&mut session, now);
+//! # session.handle_input(b"250-mx.example.net\r\n250-PIPELINING\r\n250 CHUNKING\r\n", now);
+//! let (alice, bob): (Mailbox, Mailbox) =
+//!     ("alice@example.org".parse()?, "bob@example.net".parse()?);
+//! let mut messages = [b"Hi.\r\n", b"Ho.\r\n"].into_iter();
+//!
+//! // After `poll_event`, and before `poll_transmit`:
+//! while session.wants_transaction() {
+//!     let Some(content) = messages.next() else { break };
+//!     let transaction = Transaction::new(alice.clone())
+//!         .recipient(bob.clone())
+//!         .content(&content[..])
+//!         .outcome_only();
+//!     session.send(transaction)?;
+//! }
+//! // In one write, and answered by seven replies:
+//! assert_eq!(drain(&mut session, now), b"\
+//!     MAIL FROM:<alice@example.org>\r\n\
+//!     RCPT TO:<bob@example.net>\r\n\
+//!     BDAT 5 LAST\r\nHi.\r\n\
+//!     RSET\r\n\
+//!     MAIL FROM:<alice@example.org>\r\n\
+//!     RCPT TO:<bob@example.net>\r\n\
+//!     BDAT 5 LAST\r\nHo.\r\n");
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
 
 mod answer;
 mod authentication;

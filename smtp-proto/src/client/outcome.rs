@@ -56,8 +56,8 @@ pub enum NotSent {
     /// It is binary, and the server does not offer `BINARYMIME` and `CHUNKING`
     /// (RFC 3030 section 3).
     NeedsBinaryMime,
-    /// An address, a parameter or the header is not ASCII, and the server does not offer
-    /// `SMTPUTF8`.
+    /// An address, a parameter or the header is not ASCII, and the server does
+    /// not offer `SMTPUTF8`.
     NeedsSmtpUtf8,
     /// A parameter belongs to this extension, which the server does not offer.
     NotOffered(String),

@@ -183,13 +183,13 @@ mod tests {
         assert_eq!(pipeline.room(&config, false), usize::MAX);
         pipeline.push(Expected::Mail, 1000, 1000);
         assert_eq!(pipeline.room(&config, false), 0);
-        assert_eq!(pipeline.room(&config, true), 3096);
-        for index in 0..99 {
+        assert_eq!(pipeline.room(&config, true), 8192 - 1000);
+        for index in 0..127 {
             pipeline.push(Expected::Rcpt(index), 1000, 1);
         }
         assert_eq!(pipeline.room(&config, true), 0);
         pipeline.pop();
-        assert_eq!(pipeline.room(&config, true), 4096 - 99);
+        assert_eq!(pipeline.room(&config, true), 8192 - 127);
     }
 
     #[test]

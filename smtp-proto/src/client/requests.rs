@@ -15,12 +15,14 @@ use crate::types::{Argument, Command, RawCommand};
 
 /// Requests. An `Err` leaves the session as it was.
 impl Session {
-    /// Queues a whole transaction. Several may be queued. Ends in one
-    /// [`Event::Finished`].
+    /// Queues a whole transaction. Ends in one
+    /// [`Event::Finished`](super::Event::Finished). Several may be queued, and have
+    /// to be if they are to [share a group](super::Pipelining::AcrossTransactions);
+    /// whoever has many asks [`wants_transaction`](Self::wants_transaction).
     ///
     /// # Errors
     /// [`CommandError`] if it cannot be sent to any server, or nothing more can
-    /// be queued.
+    /// be queued ([`Config::max_queued`](super::Config::max_queued)).
     pub fn send(&mut self, transaction: Transaction) -> Result<TransactionId, CommandError> {
         if transaction.recipients.is_empty() {
             return Err(CommandError::NoRecipients);
@@ -30,8 +32,8 @@ impl Session {
 
     /// Begins a transaction in stages: MAIL now, then [`rcpt`](Self::rcpt) for
     /// each recipient, then [`data`](Self::data). Each stage has its own event,
-    /// and the last is one [`Event::Finished`]. Recipients that are refused for
-    /// being too many stay refused.
+    /// and the last is one [`Event::Finished`](super::Event::Finished). Recipients
+    /// that are refused for being too many stay refused.
     ///
     /// # Errors
     /// [`CommandError`] if it cannot be sent to any server, another is still in
@@ -101,18 +103,19 @@ impl Session {
     }
 
     /// Permission to supply content: `Some` exactly while the session can take
-    /// a chunk, which is from [`Event::BodyWanted`] to the end of the content,
-    /// except while much of it still waits to be sent.
+    /// a piece, which is from [`Event::BodyWanted`](super::Event::BodyWanted) to the
+    /// end of the content, except while much of it still waits to be sent.
     pub fn body(&mut self) -> Option<Body<'_>> {
         let transaction = self.active.back()?.id;
         self.takes_content().then(|| Body::new(self, transaction))
     }
 
     /// Authenticates, after everything that was queued before. Ends in one
-    /// [`Event::Authenticated`] or [`Event::AuthenticationFailed`], and until
+    /// [`Event::Authenticated`](super::Event::Authenticated) or
+    /// [`Event::AuthenticationFailed`](super::Event::AuthenticationFailed), and until
     /// then nothing else can be requested. For a client that asks its user once
     /// the session is open; others configure it
-    /// ([`Config::authentication`]).
+    /// ([`Config::authentication`](super::Config::authentication)).
     ///
     /// # Errors
     /// [`CommandError`] if the session is authenticated already, or a

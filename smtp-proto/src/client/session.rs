@@ -397,7 +397,7 @@ impl Session {
             && self.pipeline.front_has_left(self.out.sent())
     }
 
-    /// Whether the server waits for content that the application is to supply:
+    /// Whether content is wanted that the application is to supply:
     /// from [`Event::BodyWanted`] to the end of the content.
     #[must_use]
     pub fn wants_content(&self) -> bool {
@@ -406,8 +406,11 @@ impl Session {
 
     /// Whether one more transaction, if it were queued, might be sent before what
     /// is under way is answered: for a driver that has many, and feeds them as
-    /// they are needed. Always if nothing is queued and the session is not
-    /// ending.
+    /// they are needed (see the [module](super)). Always if nothing is queued and
+    /// the session is not ending; and up to
+    /// [`max_unanswered_messages`](Config::max_unanswered_messages) are queued
+    /// behind as many that are under way, with
+    /// [`AcrossTransactions`](Pipelining::AcrossTransactions).
     #[must_use]
     pub fn wants_transaction(&self) -> bool {
         let ahead = match self.config.pipelining {

@@ -165,12 +165,25 @@ const TABLE: &[(State, Input, State)] = &[
     (State::Quit, Input::Lost, State::Closed),
 ];
 
+const STATES: usize = State::Closed as usize + 1;
+const INPUTS: usize = Input::Lost as usize + 1;
+
+/// [`TABLE`], by state and input: it is asked several times for each message.
+#[allow(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const NEXT: [[Option<State>; INPUTS]; STATES] = {
+    let mut next = [[None; INPUTS]; STATES];
+    let mut rows = TABLE;
+    while let [(from, with, to), rest @ ..] = rows {
+        next[*from as usize][*with as usize] = Some(*to);
+        rows = rest;
+    }
+    next
+};
+
 /// Where `input` leads from `state`, if it may happen there.
 pub(super) fn next(state: State, input: Input) -> Option<State> {
-    TABLE
-        .iter()
-        .find(|(from, with, _)| (*from, *with) == (state, input))
-        .map(|&(_, _, to)| to)
+    let row = NEXT.get(state as usize)?;
+    row.get(input as usize).copied().flatten()
 }
 
 /// The machine as a Mermaid state diagram, written out of the table that the

@@ -11,6 +11,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The time for a reply is that for all of it, however many lines it has and
 /// however slowly they come. With several commands unanswered it runs for the
 /// oldest, and starts again with each reply. [`Duration::MAX`] waits for ever.
+///
+/// ```
+/// use core::time::Duration;
+/// use smtp_proto::client::Timeouts;
+///
+/// let mut timeouts = Timeouts::default();
+/// timeouts.crossing = Duration::from_secs(10);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
@@ -28,14 +36,17 @@ pub struct Timeouts {
     /// For the reply to DATA. Two minutes.
     pub data: Duration,
     /// For the server to take each [`CONTENT_BLOCK`](Self::CONTENT_BLOCK) octets of
-    /// content. Three minutes.
+    /// content, and for the reply to each chunk but the last. Three minutes.
     pub content: Duration,
-    /// For the reply to the end of the content. Ten minutes: a time-out here
+    /// For the reply to the end of the content, or to the last chunk. Ten minutes: a time-out here
     /// leaves the message in doubt, so that a short one makes duplicates.
     pub end_of_data: Duration,
     /// For the first reply behind that to the content, when the next transaction
-    /// was sent in the same group. Thirty seconds: a server that drops such
-    /// commands says nothing.
+    /// was sent in the same group
+    /// ([`AcrossTransactions`](super::Pipelining::AcrossTransactions)); but no
+    /// longer than for [`request`](Self::request). Thirty seconds: a server that
+    /// drops such commands says nothing. Then the session ends with
+    /// [`GroupDropped`](super::ErrorKind::GroupDropped).
     pub crossing: Duration,
     /// For the reply to anything else. Five minutes.
     pub request: Duration,

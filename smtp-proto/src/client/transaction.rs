@@ -16,7 +16,7 @@ use crate::types::{
 /// what the extensions known today ask servers to allow for.
 const MAX_PARAMETERS_LEN: usize = 1500;
 
-/// One message and its envelope.
+/// One message and its envelope. A clone shares the content with it.
 ///
 /// ```
 /// use smtp_proto::client::Transaction;

@@ -149,6 +149,9 @@ impl Session {
 
     /// Sends what may be in one group with the end of the content before it.
     fn cross(&mut self) -> bool {
+        if self.queue.is_empty() {
+            return false;
+        }
         let grouping = self.is_grouping();
         if self.tainted || self.pipeline.room_to_cross(&self.config, grouping) < SHORT_LINE {
             return false;

@@ -8,6 +8,34 @@ use crate::client::{Event, Outcome, TransactionId};
 /// Transactions that were handed to a session together, and what became of
 /// them, which is told in the order in which they were handed over. `T` is what
 /// the caller knows one by.
+///
+/// It has no bound of its own: hand over what
+/// [`Session::wants_transaction`](crate::client::Session::wants_transaction)
+/// asks for.
+///
+/// ```
+/// use smtp_proto::{Instant, driver::Batch, types::Mailbox};
+/// use smtp_proto::client::{Config, Session, Transaction};
+///
+/// let config = Config::new(&"client.example.org".parse()?)?;
+/// let mut session = Session::new(config, Instant::ORIGIN);
+/// let mut batch = Batch::new();
+///
+/// let transaction = Transaction::new("alice@example.org".parse::<Mailbox>()?)
+///     .recipient("bob@example.net".parse::<Mailbox>()?)
+///     .content("Subject: hello\r\n\r\nHello.\r\n");
+/// batch.push("hello", session.send(transaction).map_err(Into::into));
+///
+/// session.handle_input(b"554 not today\r\n", Instant::ORIGIN);
+/// while let Ok(Some(event)) = session.poll_event() {
+///     batch.take(event);
+/// }
+/// let (name, sent) = batch.pop().expect("it is over");
+/// assert_eq!(name, "hello");
+/// assert!(sent?.may_be_sent_again());
+/// assert!(batch.is_empty());
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 pub struct Batch<T> {
     entries: VecDeque<(T, Progress)>,
 }
@@ -35,8 +63,7 @@ impl<T> Batch<T> {
         self.entries.push_back((name, progress));
     }
 
-    /// Takes the end of one of them. Any other event comes
-    /// back.
+    /// Takes the end of one of them. Any other event comes back.
     pub fn take(&mut self, event: Event) -> Option<Event> {
         let Event::Finished {
             transaction,

@@ -2,7 +2,8 @@
 //!
 //! A driver of its own needs none of this: the `poll_*` and `handle_*` methods
 //! of the two sessions are all that there is to know. With the feature `std`
-//! there are the errors that the adapters of this workspace return, too.
+//! there are the errors that the adapters of this workspace return, too, what
+//! they connect and write with, and the books of many messages (`Batch`).
 
 #[cfg(feature = "std")]
 mod batch;

@@ -46,6 +46,11 @@ impl Dialogue {
         self.thrown_away
     }
 
+    /// Whether the content of the transaction is any octets.
+    pub(super) fn is_binary(&self) -> bool {
+        self.config.offers_binary() && self.envelope().body() == Some(BodyType::BinaryMime)
+    }
+
     /// Deals with a BDAT command. Returns what to ask before its octets are
     /// taken.
     pub(super) fn bdat(&mut self, octets: u64, last: bool) -> Option<Asked> {
@@ -109,8 +114,7 @@ impl Dialogue {
     /// The application takes the chunk, which is the first.
     pub(super) fn accept_chunk(&mut self) {
         self.answered = true;
-        let binary = self.envelope().body() == Some(BodyType::BinaryMime);
-        self.content = Content::of_chunks(&self.config, binary);
+        self.content = Content::of_chunks(&self.config, self.is_binary());
         self.move_on(Trigger::Bdat, Discarded::Reset);
     }
 

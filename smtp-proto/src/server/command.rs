@@ -136,7 +136,7 @@ impl Dialogue {
                 forward_path,
                 parameters,
             } => self.rcpt(forward_path, parameters),
-            Command::Data if self.envelope().body() == Some(BodyType::BinaryMime) => {
+            Command::Data if self.is_binary() => {
                 self.move_on(Trigger::Failure, Discarded::Reset);
                 Err(reply::NEEDS_BDAT)
             }
@@ -280,8 +280,8 @@ impl Dialogue {
             } else if is("SIZE") {
                 said.size = parameters.size().map_err(|_| bad)?;
             } else if is("BODY") && self.config.offers_eight_bit() {
-                let body = parameters.body().map_err(|_| bad)?;
-                if body == Some(BodyType::BinaryMime) && !self.config.offers_binary() {
+                let body: BodyType = value.unwrap_or_default().parse().map_err(|_| bad)?;
+                if body == BodyType::BinaryMime && !self.config.offers_binary() {
                     return Err(bad);
                 }
             } else if is("SMTPUTF8") && self.config.smtputf8 {

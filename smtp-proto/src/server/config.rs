@@ -101,8 +101,8 @@ impl Config {
     }
 
     /// The most octets that a message may have, without the dots that
-    /// transparency adds, and in all its chunks together; `None` for no limit. Fewer than 64 KiB break RFC 5321
-    /// section 4.5.3.1.7.
+    /// transparency adds, and in all its chunks together; `None` for no limit.
+    /// Fewer than 64 KiB break RFC 5321 section 4.5.3.1.7.
     #[must_use]
     pub fn max_message_size(mut self, octets: Option<u64>) -> Self {
         self.max_message_size = octets;
