@@ -71,13 +71,45 @@ client_with_one_too_large() { # ID OPTION...
     "${mail[@]}" stored "$file" bob@example.test 0 "$dir/mail/alice"
 }
 
-check_one_too_large() {
-    local pipelining chunking
+# What is on its way behind a message that is refused in the end is not part of it.
+client_with_end_refused() { # ID OPTION...
+    write_several "$1" 600000
+    our_client 1 "${@:2}" --from bob@example.test --each --to bob@example.test --to alice@example.test \
+        "${several[0]}" "${several[1]}" >"$work/fates"
+    cat "$work/fates"
+    [[ $(sed 's/^\(.*\): <[^>]*>: \(.\{12\}\).*/\1 \2/' "$work/fates") == "1 refused at t
+2 accepted: 25
+3 refused at t
+4 accepted: 25
+2 accepted, 2 refused, 0 not sent, 0 in doubt" ]]
+    for file in "${several[@]:0:2}"; do
+        in_mailbox alice
+        "${mail[@]}" stored "$file" bob@example.test 0 "$dir/mail/bob"
+    done
+}
+
+# Chunks have left before the refusal comes.
+client_all_or_nothing() { # ID OPTION...
+    write_several "$1" 250000
+    our_client 3 "${@:2}" --from bob@example.test --all-or-nothing \
+        --to alice@example.test --to nobody@example.test "${several[@]}"
+    for file in "${several[@]}"; do
+        "${mail[@]}" stored "$file" bob@example.test 0 "$dir/mail/alice"
+    done
+}
+
+check_refusals() {
+    local pipelining chunking how
     for pipelining in within across; do
         for chunking in needed accepted at-once; do
-            check "our client -> Postfix, one too large, pipelining $pipelining, chunking $chunking" \
-                client_with_one_too_large "large-$pipelining-$chunking" \
-                --pipelining "$pipelining" --chunking "$chunking"
+            how="pipelining $pipelining, chunking $chunking"
+            set -- "$pipelining-$chunking" --pipelining "$pipelining" --chunking "$chunking"
+            check "our client -> Postfix, one of several too large, $how" \
+                client_with_one_too_large "large-$1" "${@:2}"
+            check "our client -> Postfix, some of several refused in the end, $how" \
+                client_with_end_refused "end-$1" "${@:2}"
+            check "our client -> Postfix, several, all or nothing, $how" \
+                client_all_or_nothing "all-$1" "${@:2}"
         done
     done
 }

@@ -100,8 +100,9 @@ check_client() {
         check "our client -> Postfix, over the SIZE limit" client_over_size_limit
         stop_servers
     fi
-    if start_postfix no-size message_size_limit=300000 smtpd_discard_ehlo_keywords=size; then
-        check_one_too_large
+    if start_postfix refusing message_size_limit=300000 smtpd_discard_ehlo_keywords=size \
+        "smtpd_end_of_data_restrictions=check_recipient_access inline:{{bob@example.test=REJECT}}"; then
+        check_refusals
         stop_servers
     fi
     check "our client -> no server" client_without_server
