@@ -41,8 +41,8 @@ exec_dovecot() { # RELAY-PORT
     exec "$here/dovecot" "$port" "${ports[1]}" "$dir" "$certificates" "$1"
 }
 
-exec_exim() {
-    exec "$here/exim" "$port" "${ports[1]}" "$dir" "$certificates"
+exec_exim() { # [RELAY-PORT]
+    exec "$here/exim" "$port" "${ports[1]}" "$dir" "$certificates" "$@"
 }
 
 # --- what our client is told ------------------------------------------------------------------
@@ -273,6 +273,8 @@ check_logins_into_dovecot() { # PORT TLS-PORT
     port=$1
     server_log=$work/dovecot/log
     check_logins dovecot "${with_password[@]}" "${with_token[@]}" EXTERNAL
+    check_several Dovecot "$dir/log" --ca "$certificates/ca.pem" --tls required \
+        --user alice@example.test --password-file "$work/password"
     port=$2
     check "our client -> Dovecot, TLS from the first octet, SCRAM-SHA-256" \
         client_logs_in dovecot SCRAM-SHA-256 --tls implicit
@@ -285,6 +287,7 @@ check_exim() {
     check "our client -> Exim, STARTTLS opportunistic" \
         client_sends_with_tls exim-opportunistic ESMTPS --tls opportunistic
     check "our client -> Exim, in clear" client_sends_file exim-clear
+    check_several Exim "$server_log"
     check_logins exim "${with_password[@]}" EXTERNAL
     check "our client -> Exim, EXTERNAL, certificate of an unknown issuer" client_without_external
     port=${ports[1]}

@@ -87,6 +87,7 @@ check_client() {
         check "our client -> Postfix, the only recipient refused" client_with_all_refused
         check "our client -> Postfix, null reverse-path" client_sends_null_reverse_path
         check "our client -> Postfix, UTF-8 address" client_sends_to_utf8_mailbox
+        check_several Postfix "$server_log"
         stop_servers
     fi
     if start_postfix lockstep smtpd_discard_ehlo_keywords=pipelining; then
@@ -97,6 +98,11 @@ check_client() {
     fi
     if start_postfix small message_size_limit=100000; then
         check "our client -> Postfix, over the SIZE limit" client_over_size_limit
+        stop_servers
+    fi
+    if start_postfix refusing message_size_limit=300000 smtpd_discard_ehlo_keywords=size \
+        "smtpd_end_of_data_restrictions=check_recipient_access inline:{{bob@example.test=REJECT}}"; then
+        check_refusals
         stop_servers
     fi
     check "our client -> no server" client_without_server

@@ -2,15 +2,22 @@
 
 mail.py free-ports COUNT
     Prints TCP ports of 127.0.0.1 that are free now.
-mail.py write ID SIZE FILE
-    Writes a message with LF line ends and all that is hard to carry, at least SIZE octets long.
+mail.py write [ID SIZE FILE]...
+    Writes messages with LF line ends and all that is hard to carry, at least SIZE octets long.
 mail.py stored FILE SENDER COPIES MAILDIR [crlf]
     Waits until MAILDIR/new holds COPIES messages with the Message-ID of FILE, then compares each,
     octet by octet, with FILE (its line ends turned to CRLF when so told).
+mail.py several FATES LOG MAIL FILE...
+    FATES is what our client says of the FILEs, each sent to alice, to nobody, who is refused, and to
+    bob. Fails unless every fate is right, the replies belong to these messages by what the server's LOG
+    says of them, in this order, and MAIL/alice and MAIL/bob have got each once; then empties these.
 mail.py token MAILBOX KEY-FILE
     Prints a JSON Web Token for MAILBOX, good for an hour, signed with the base64 key in KEY-FILE.
 mail.py smtplib PORT FILE [starttls|implicit CA USER PASSWORD]
     Sends FILE from bob to alice@example.test.
+mail.py groups PORT STEP FILE...
+    Sends the FILEs in chunks, each to alice and before that to nobody alone, as one single group of
+    commands, written in steps of STEP octets. Fails unless each command has the right reply.
 mail.py inject PORT CA
     Sends commands behind STARTTLS, in clear. Fails if any of them counts inside TLS.
 mail.py after-ehlo PORT COMMAND...
@@ -138,6 +145,99 @@ def stored(file, sender, copies, maildir, line_ends="lf"):
     problems = [text for content in found if (text := problem(content, expected, sender))]
     if problems:
         sys.exit(f"{len(problems)} of {len(found)} copies are wrong, the first one: {problems[0]}")
+
+
+def wait_for_fates(log, fates):
+    """The place in LOG that says which message each accepted fate is about; None where it says nothing."""
+    deadline = time.monotonic() + 20
+    while True:
+        text = Path(log).read_text(errors="replace")
+        places = [find_message(text, *fate) for fate in fates]
+        if None not in places or time.monotonic() > deadline:
+            return places
+        time.sleep(0.1)
+
+
+def find_message(log, queue_id, ident):
+    postfix = rf"\b{queue_id}: message-id=<{ident}@example\.test>"
+    exim = rf"\b{queue_id} <= .* id={ident}@example\.test"
+    found = re.search(f"{postfix}|{exim}", log)
+    return found and found.start()
+
+
+def several(told, log, mail, *files):
+    lines = Path(told).read_text().splitlines()
+    idents = [ident_of(Path(file).read_bytes()) for file in files]
+    users = ["alice", "nobody", "bob"]
+    messages = [(ident, user) for ident in idents for user in users]
+    accepted = []
+    for number, (line, (ident, user)) in enumerate(zip(lines, messages), 1):
+        fate = "refused at RCPT: 550" if user == "nobody" else "accepted: 250"
+        if not line.startswith(f"{number}: <{user}@example.test>: {fate}"):
+            sys.exit(f"message {number} is not {fate}: {line}")
+        if user != "nobody":
+            accepted.append((line.split()[-1].removeprefix("id="), ident))
+    count = len(files)
+    if lines[len(messages):] != [f"{2 * count} accepted, {count} refused, 0 not sent, 0 in doubt"]:
+        sys.exit(f"a wrong end: {lines[len(messages):]}")
+    places = wait_for_fates(log, accepted)
+    if None in places or places != sorted(places):
+        sys.exit(f"the log has the messages at {places}: {accepted}")
+    for user in ["alice", "bob"]:
+        maildir = Path(mail, user)
+        for file in files:
+            stored(file, SENDER, 1, maildir)
+        for path in maildir.glob("new/*"):
+            path.unlink()
+
+
+def groups(port, step, *files):
+    commands = []
+    for file in files:
+        content = with_crlf(Path(file).read_bytes())
+        commands += transaction("nobody", [content], "550", "5")
+        third = len(content) // 3
+        commands += transaction("alice", [content[:1], content[1:third], content[third:]], "250", "250")
+    commands.append((b"QUIT\r\n", "221"))
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=20) as connection:
+        replies = connection.makefile("rb")
+        read_reply(replies)
+        connection.sendall(b"EHLO client.example.test\r\n")
+        read_reply(replies)
+        octets = b"".join(command for command, _ in commands)
+        writer = threading.Thread(target=send_in_steps, args=[connection, octets, int(step)], daemon=True)
+        writer.start()
+        for command, expected in commands:
+            reply = read_reply(replies)
+            if not reply.startswith(expected):
+                sys.exit(f"{reply!r} instead of {expected} to {command[:100]!r}")
+        writer.join(timeout=20)
+        if rest := replies.read():
+            sys.exit(f"further replies: {rest!r}")
+
+
+def transaction(user, chunks, to_rcpt, to_chunk):
+    commands = [
+        (b"RSET\r\n", "250"),
+        (f"MAIL FROM:<{SENDER}> BODY=8BITMIME\r\n".encode(), "250"),
+        (f"RCPT TO:<{user}@example.test>\r\n".encode(), to_rcpt),
+    ]
+    for chunk in chunks:
+        last = b" LAST" if chunk is chunks[-1] else b""
+        commands.append((b"BDAT %d%s\r\n%s" % (len(chunk), last, chunk), to_chunk))
+    return commands
+
+
+def send_in_steps(connection, octets, step):
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for start in range(0, len(octets), step):
+        connection.sendall(octets[start:start + step])
+
+
+def read_reply(replies):
+    while (line := replies.readline())[3:4] == b"-":
+        pass
+    return line.decode()
 
 
 def connect(port):
@@ -367,10 +467,14 @@ def main(command, *arguments):
     elif command == "token":
         token(*arguments)
     elif command == "write":
-        ident, size, file = arguments
-        Path(file).write_bytes(message(ident, int(size)))
+        for ident, size, file in zip(*[iter(arguments)] * 3):
+            Path(file).write_bytes(message(ident, int(size)))
     elif command == "stored":
         stored(*arguments)
+    elif command == "several":
+        several(*arguments)
+    elif command == "groups":
+        groups(*arguments)
     elif command == "smtplib":
         send_with_smtplib(*arguments)
     elif command == "inject":

@@ -57,6 +57,36 @@ smtplib_sends() { # ID [SIZE]
     in_receiver
 }
 
+# Chunks of three messages, and others that are refused, in one group.
+groups_arrive() { # ID SIZE STEP
+    local one several
+    write_several "$1" "$2"
+    expect_exit 0 "${mail[@]}" groups "$port" "$3" "${several[@]}"
+    for one in "${several[@]}"; do
+        file=$one
+        in_receiver
+    done
+}
+
+# Exim sends in chunks where it can, and says so in its log.
+exim_relays() { # EXIM-PORT SIZE
+    write_message "exim-relays-$2" "$2"
+    expect_exit 0 "${mail[@]}" smtplib "$1" "$file"
+    in_receiver
+    log_has "=> alice@example\.test .* K C=\"250 .*stored as"
+}
+
+check_exim_as_client() {
+    local receiver_port=$port receiver_dir=$dir
+    start_server exim-relay READY exec_exim "$port" || return 0
+    local relay_port=$port
+    port=$receiver_port
+    server_log=$dir/log
+    dir=$receiver_dir
+    check "Exim -> our receiver, in chunks" exim_relays "$relay_port" 0
+    check "Exim -> our receiver, in chunks, 5 MiB" exim_relays "$relay_port" 5242880
+}
+
 check_receiver() {
     if start_receiver receiver; then
         check "swaks -> our receiver" swaks_sends swaks
@@ -73,6 +103,11 @@ check_receiver() {
         check "smtp-source -> our receiver, 12 messages in 3 sessions" smtp_source_sends source-d -d
         check "smtplib -> our receiver" smtplib_sends smtplib
         check "smtplib -> our receiver, 1 MiB" smtplib_sends smtplib-big 1048576
+        check "chunks of several messages in one group -> our receiver" groups_arrive groups 5242880 \
+            100000000
+        check "chunks of several messages in one group, in steps of 7 octets -> our receiver" \
+            groups_arrive groups-7 20000 7
+        check_exim_as_client
         stop_servers
     fi
 }
