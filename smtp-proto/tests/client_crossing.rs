@@ -328,6 +328,18 @@ fn a_server_that_drops_the_group_is_found_out() {
     assert!(events.contains("m1 to1 accepted: 250 ok"), "{events}");
     assert!(events.contains(&format!("m2 to1 {dropped}")), "{events}");
     assert!(talk.log.iter().all(|event| *event != Event::Closed));
+    // It closes.
+    for last in ["", "421 bye\r\n"] {
+        let mut talk = crossed(across(), 2);
+        talk.say(["250 ok\r\n", last].concat());
+        talk.eof();
+        let fates = talk.fates();
+        assert_eq!(fates[0], "m1 to1 accepted: 250 ok");
+        assert!(fates[1].starts_with("m2 to1 not sent"), "{fates:?}");
+        let error = talk.error.clone().unwrap();
+        assert!(across().after(&error).is_some());
+        assert!(config().after(&error).is_none());
+    }
     // It waits for nothing before the content is answered.
     let mut talk = crossed(across(), 2);
     talk.wait(secs(599));

@@ -125,8 +125,8 @@ impl Config {
     /// - In clear, where TLS was opportunistic and could not be established (RFC
     ///   3207 section 4.1). The connectors of the adapters do that themselves.
     /// - One transaction after another, where the server did not take them in one
-    ///   group ([`GroupDropped`](ErrorKind::GroupDropped); not if it closed the
-    ///   connection, which may have had another reason). Use this
+    ///   group ([`GroupDropped`](ErrorKind::GroupDropped)), or closed the connection
+    ///   where the second was to be answered. Use this
     ///   configuration for the server from then on; nothing here remembers it.
     ///   Which messages may be sent again, their outcomes say:
     ///   [`Outcome::may_be_sent_again`](super::Outcome::may_be_sent_again).
@@ -134,7 +134,13 @@ impl Config {
     /// Adapters have the error inside of theirs (`Error::session`).
     #[must_use]
     pub fn after(&self, error: &Error) -> Option<Self> {
-        if *error.kind() == ErrorKind::GroupDropped {
+        let dropped = match error.kind() {
+            ErrorKind::GroupDropped => true,
+            // It may have had another reason; to go slower for that harms nobody.
+            ErrorKind::Closing | ErrorKind::ConnectionLost => error.phase() == Phase::Rset,
+            _ => false,
+        };
+        if dropped && self.pipelining == Pipelining::AcrossTransactions {
             return Some(self.clone().pipelining(Pipelining::WithinTransaction));
         }
         let broken = match error.kind() {

@@ -126,7 +126,8 @@ pub enum ErrorKind {
     ///
     /// A server that closes the connection instead cannot be told from one that
     /// was about to: that is [`Closing`](Self::Closing), or
-    /// [`ConnectionLost`](Self::ConnectionLost), at phase [`Rset`](Phase::Rset).
+    /// [`ConnectionLost`](Self::ConnectionLost), at phase [`Rset`](Phase::Rset), after
+    /// which `Config::after` says the same.
     GroupDropped,
     /// The caller gave up. In the middle of the content nothing but the end of
     /// the connection can tell that to the server.
