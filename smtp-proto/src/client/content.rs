@@ -5,7 +5,7 @@ use core::fmt;
 use memchr::{memchr, memchr2, memrchr};
 
 use super::config::Config;
-use crate::wire::marks::{Survey, WINDOW};
+use crate::wire::survey::{Survey, WINDOW};
 
 /// What content a session takes; see the setters of [`Config`].
 #[derive(Clone, Debug)]

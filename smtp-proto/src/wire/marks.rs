@@ -5,10 +5,7 @@
 //! vector instructions.
 
 /// How many octets are looked at at once.
-const BLOCK: usize = 64;
-
-/// How many octets [`Survey`] looks at at once, and within which it wants an LF.
-pub(crate) const WINDOW: usize = 256;
+pub(super) const BLOCK: usize = 64;
 
 /// Whether one of two neighbouring octets is half of a line end that lacks the
 /// other half.
@@ -177,7 +174,7 @@ const fn word_marks(before: u64, octets: u64) -> u64 {
 
 /// The block of `text` from `at`, and its octets' predecessors.
 #[inline]
-fn blocks<const N: usize>(text: &[u8], at: usize) -> Option<(&[u8; N], &[u8; N])> {
+pub(super) fn blocks<const N: usize>(text: &[u8], at: usize) -> Option<(&[u8; N], &[u8; N])> {
     let before = text.get(at.checked_sub(1)?..)?;
     Some((before.first_chunk()?, before.get(1..)?.first_chunk()?))
 }
@@ -204,74 +201,4 @@ fn marks(before: &[u8; BLOCK], block: &[u8; BLOCK]) -> u64 {
     words.iter().rev().fold(0, |marks, word| {
         marks << 8 | u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56
     })
-}
-
-/// What there is in a chunk of content, of all that anybody may have to know
-/// about before it is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Survey {
-    /// A CR without an LF behind it, or an LF without a CR in front.
-    pub(crate) lone: bool,
-    /// A dot at the start of a line.
-    pub(crate) first_dot: bool,
-    pub(crate) nul: bool,
-    /// An octet above 127.
-    pub(crate) eight_bit: bool,
-    /// Two LFs may be 2 [`WINDOW`]s or more apart, or as many octets stand
-    /// before the first one.
-    pub(crate) long_line: bool,
-}
-
-impl Survey {
-    /// Looks at a chunk, and at the octet before it.
-    pub(crate) fn of(before: u8, chunk: &[u8]) -> Self {
-        let mut all = Self::default();
-        let Some(&first) = chunk.first() else {
-            return all;
-        };
-        all.add(&[before], &[first]);
-        let mut at = 1;
-        while let Some((before, window)) = blocks::<WINDOW>(chunk, at) {
-            all.long_line |= !all.add(before, window);
-            at += WINDOW;
-        }
-        while let Some((before, block)) = blocks::<BLOCK>(chunk, at) {
-            all.add(before, block);
-            at += BLOCK;
-        }
-        if let Some((before, block)) = chunk
-            .len()
-            .checked_sub(BLOCK)
-            .and_then(|start| blocks(chunk, start))
-        {
-            // What is looked at twice stays what it is.
-            all.add::<BLOCK>(before, block);
-        } else {
-            while let Some((before, block)) = blocks::<1>(chunk, at) {
-                all.add(before, block);
-                at += 1;
-            }
-        }
-        all
-    }
-
-    /// Returns whether there is an LF.
-    #[inline]
-    fn add<const N: usize>(&mut self, before: &[u8; N], block: &[u8; N]) -> bool {
-        let (mut lone, mut first_dot, mut lf) = (false, false, false);
-        let (mut lowest, mut bits) = (u8::MAX, 0);
-        for (&before, &octet) in before.iter().zip(block) {
-            lone |= is_lone(before, octet);
-            first_dot |= is_first_dot(before, octet);
-            lf |= octet == b'\n';
-            lowest = lowest.min(octet);
-            bits |= octet;
-        }
-        let (nul, eight_bit) = (lowest == 0, !bits.is_ascii());
-        self.lone |= lone;
-        self.first_dot |= first_dot;
-        self.nul |= nul;
-        self.eight_bit |= eight_bit;
-        lf
-    }
 }

@@ -8,6 +8,7 @@ mod dot;
 mod line;
 pub(crate) mod marks;
 mod reply;
+pub(crate) mod survey;
 mod xtext;
 
 pub use command::{CommandSyntaxError, encode_command, parse_command, parse_command_lenient};
