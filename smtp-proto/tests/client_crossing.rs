@@ -488,3 +488,19 @@ fn a_driver_is_told_how_many_are_of_use() {
     talk.session.quit().unwrap();
     assert!(!talk.session.wants_transaction());
 }
+
+#[test]
+fn the_deadline_begins_when_the_group_has_left() {
+    let mut talk = Talk::open(across(), OFFERED);
+    for _ in 0..2 {
+        talk.session.send(message(&["bob"])).unwrap();
+    }
+    assert_eq!(talk.out(), envelope());
+    talk.say("250 ok\r\n250 ok\r\n354 go\r\n");
+    // The rest is kept by a connection that takes no more.
+    assert_eq!(talk.send(CONTENT.len()), CONTENT.as_bytes());
+    talk.say("250 one\r\n");
+    talk.now = talk.now + secs(40);
+    assert_eq!(talk.out(), format!("RSET\r\n{}", envelope()));
+    assert_eq!(talk.session.poll_timeout(), Some(talk.now + secs(30)));
+}

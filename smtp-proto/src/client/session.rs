@@ -209,12 +209,15 @@ impl Session {
         self.news(now);
         let waited_for = self.pipeline.front_has_left(self.out.sent());
         let in_content = self.is_sending_content() && !waited_for;
+        let was_crossing = self.is_crossing();
         let before = self.out.sent();
         self.out.advance(n);
         let progress = self.out.sent() > before;
         let block_is_over = self.out.sent() - self.block_start >= Timeouts::CONTENT_BLOCK;
         let has_left = self.pipeline.front_has_left(self.out.sent()) || self.out.pending() == 0;
-        if in_content && progress && (block_is_over || has_left) {
+        // The server cannot have dropped what had not left.
+        let begins_to_cross = !was_crossing && self.is_crossing();
+        if begins_to_cross || in_content && progress && (block_is_over || has_left) {
             self.start_wait();
         }
         self.pump();

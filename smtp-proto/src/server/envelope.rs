@@ -29,10 +29,15 @@ impl Envelope {
         }
     }
 
-    /// Begins anew, with the room that there is for recipients.
-    pub(super) fn begin(&mut self, reverse_path: ReversePath, parameters: Parameters) {
+    /// Forgets the recipients of a transaction that is over, and keeps some room.
+    pub(super) fn rest(&mut self) {
         self.recipients.clear();
         self.recipients.shrink_to(KEPT_RECIPIENTS);
+    }
+
+    /// Begins anew, with the room that there is for recipients.
+    pub(super) fn begin(&mut self, reverse_path: ReversePath, parameters: Parameters) {
+        self.rest();
         self.reverse_path = reverse_path;
         self.parameters = parameters;
     }

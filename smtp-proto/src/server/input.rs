@@ -13,10 +13,15 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Adds what came in; nothing at all is the end of the input.
-    pub(super) fn extend(&mut self, octets: &[u8]) {
+    /// Adds what came in; nothing at all is the end of the input. What may be
+    /// part of a password is not left behind where the buffer moves.
+    pub(super) fn extend(&mut self, octets: &[u8], may_be_secret: bool) {
         if octets.is_empty() {
             self.ended = true;
+        }
+        let whole = self.buffer.len() + octets.len();
+        if may_be_secret && !self.buffer.is_empty() && self.buffer.capacity() < whole {
+            self.move_to(whole.saturating_mul(2));
         }
         self.buffer.extend_from_slice(octets);
     }
@@ -54,7 +59,18 @@ impl Input {
 
     /// Makes room, so that what comes next is not copied about.
     pub(super) fn reserve(&mut self, octets: usize) {
-        self.buffer.reserve(octets);
+        let whole = self.buffer.len().saturating_add(octets);
+        if self.buffer.capacity() < whole {
+            self.move_to(whole);
+        }
+    }
+
+    /// Moves to a buffer of this size, and leaves nothing behind.
+    fn move_to(&mut self, capacity: usize) {
+        let mut grown = BytesMut::with_capacity(capacity);
+        grown.extend_from_slice(&self.buffer);
+        self.wipe(self.buffer.len());
+        self.buffer = grown;
     }
 
     pub(super) fn clear(&mut self) {
@@ -79,5 +95,27 @@ impl core::fmt::Debug for Input {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         // No octets: they may be content.
         write!(f, "Input({} octets)", self.unread().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_is_the_same_where_it_may_be_secret() {
+        for step in 1..50 {
+            let (mut open, mut secret) = (Input::default(), Input::default());
+            let octets: Vec<u8> = (0..=255).cycle().take(2000).collect();
+            for (index, piece) in octets.chunks(step).enumerate() {
+                open.extend(piece, false);
+                secret.extend(piece, true);
+                if index % 3 == 2 {
+                    open.advance(step);
+                    secret.wipe(step);
+                }
+                assert_eq!(open.unread(), secret.unread());
+            }
+        }
     }
 }

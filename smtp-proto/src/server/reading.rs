@@ -93,7 +93,8 @@ impl Session {
         }
         let in_exchange = self.state() == State::Authenticating;
         // Asked before the line is dealt with, which may be the last that is.
-        let may_be_secret = self.expects_secrets();
+        // An AUTH that is refused may have a password, too.
+        let may_be_secret = self.expects_secrets() || exchange::is_auth(verb(unread));
         let (framed, length) = self.framer.frame(unread);
         let is_bdat = || self.overlong_bdat.unwrap_or_else(|| is_bdat(unread));
         let dealt_with = match framed {
@@ -197,4 +198,9 @@ impl Session {
             self.dialogue.move_on(Trigger::Abort, Discarded::EndOfInput);
         })
     }
+}
+
+/// What stands in front of the first argument, with the octet behind it.
+fn verb(line: &[u8]) -> &[u8] {
+    line.get(..5).unwrap_or(line)
 }

@@ -159,7 +159,7 @@ impl Session {
             self.error = Some(Error::InputOverflow);
             return;
         }
-        self.input.extend(input);
+        self.input.extend(input, self.expects_secrets());
     }
 
     /// The transport took the first `n` octets of the output.
@@ -230,7 +230,12 @@ impl Session {
         let next = self.next();
         self.clock.wait_for(self.waits_for());
         Ok(match next {
-            None => None,
+            None => {
+                if self.is_idle() {
+                    self.dialogue.envelope.rest();
+                }
+                None
+            }
             Some(Next::Asked) => self.ask(),
             Some(Next::Received(length)) => Some(Event::Content(self.input.lend(length))),
             Some(Next::Made(octets)) => Some(Event::Content(octets)),
