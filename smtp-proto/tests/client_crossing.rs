@@ -61,14 +61,43 @@ fn c_146_one_round_trip_a_message() {
 }
 
 #[test]
-fn no_rset_where_the_answer_is_known() {
-    let mut talk = Talk::open(across(), OFFERED);
-    for answer in ["250 ok", "554 no"] {
+fn rset_only_where_the_server_may_have_kept_something() {
+    // After an answer that is a yes there is no need of it; servers were seen to
+    // keep what they refused.
+    let mut talk = Talk::open(config(), OFFERED);
+    let mut before = "";
+    for answer in ["250 ok", "554 no", "250 ok", "451 no", "451 no", "250 ok"] {
         talk.session.send(message(&["bob"])).unwrap();
-        assert_eq!(talk.out(), envelope());
+        assert_eq!(talk.out(), format!("{before}{}", envelope()));
+        if !before.is_empty() {
+            talk.say("250 reset\r\n");
+        }
         talk.exchange("250 ok\r\n250 ok\r\n354 go\r\n", CONTENT);
         talk.say(format!("{answer}\r\n"));
+        assert!(talk.session.is_reusable());
+        before = if answer == "250 ok" { "" } else { "RSET\r\n" };
     }
+    // One at a time; and QUIT needs none.
+    let mut talk = Talk::open(config(), &[]);
+    talk.session.send(message(&["bob"])).unwrap();
+    talk.session.send(message(&["bob"])).unwrap();
+    for (server, client) in [
+        ("250 ok\r\n", "RCPT TO:<bob@example.net>\r\n"),
+        ("250 ok\r\n", "DATA\r\n"),
+        ("354 go\r\n", CONTENT),
+        ("554 no\r\n", "RSET\r\n"),
+        ("250 ok\r\n", "MAIL FROM:<alice@example.org>\r\n"),
+    ] {
+        talk.out();
+        talk.exchange(server, client);
+    }
+    let mut talk = crossed(across(), 2);
+    talk.session.quit().unwrap();
+    talk.exchange(
+        "554 no\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n",
+        CONTENT,
+    );
+    talk.exchange("554 no\r\n", "QUIT\r\n");
 }
 
 #[test]

@@ -255,7 +255,8 @@ impl Config {
         self
     }
 
-    /// How long a chunk of BDAT is, in octets; the last may be shorter, and what
+    /// How long a chunk of BDAT is, in octets, before line ends are
+    /// [repaired](LineEndings::Repair); the last may be shorter, and what
     /// is [written](super::Body::write) in one piece is not divided. At least
     /// one. A server says no only after a whole chunk; and of content that is
     /// written piece by piece, as much as this is held until its chunk is full.
@@ -342,8 +343,9 @@ pub enum Chunking {
     /// Always, once every RCPT is answered and a recipient is accepted. As safe as
     /// DATA, and takes as many round trips.
     WhenAccepted,
-    /// Always, and in the group of MAIL and RCPT, before they are answered, where
-    /// commands are pipelined. With
+    /// Always, and the first chunk, which is all of an ordinary message, in the
+    /// group of MAIL and RCPT, before they are answered, where commands are
+    /// pipelined. With
     /// [`AllOrNothing`](super::RecipientPolicy::AllOrNothing) the last chunk waits
     /// until every recipient is accepted.
     ///

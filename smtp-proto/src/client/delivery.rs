@@ -36,6 +36,8 @@ pub(super) struct Delivery {
     data_sent: bool,
     /// Where in the output the content ends, once it does.
     content_end: Option<u64>,
+    /// A chunk was sent that is not the last.
+    chunk_sent: bool,
     /// A chunk was refused.
     chunk_refused: bool,
     /// The reply that said that no more recipients fit.
@@ -104,6 +106,7 @@ impl Delivery {
             text_room: 0,
             data_sent: false,
             content_end: None,
+            chunk_sent: false,
             chunk_refused: false,
             full: None,
             given: None,
@@ -139,6 +142,7 @@ impl Delivery {
         self.next = 0;
         self.data_sent = false;
         self.content_end = None;
+        self.chunk_sent = false;
         self.chunk_refused = false;
         self.full = None;
     }
@@ -332,7 +336,18 @@ impl Delivery {
     }
 
     pub(super) const fn chunk_was_sent(&mut self) {
+        self.chunk_sent = true;
         self.unanswered += 1;
+    }
+
+    /// Whether every recipient that was asked about is answered.
+    pub(super) const fn has_answers_to_all(&self) -> bool {
+        self.recipients.asked() == 0
+    }
+
+    /// Whether a chunk is on its way.
+    pub(super) const fn has_sent_chunk(&self) -> bool {
+        self.chunk_sent
     }
 
     /// The content has been put into the output, where it ends at `end`.

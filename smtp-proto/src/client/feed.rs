@@ -122,8 +122,13 @@ impl Session {
         }
     }
 
+    /// Whether a chunk may go out. In the group of MAIL and RCPT no more than one:
+    /// chunks for nobody are mistakes that some servers count.
     fn may_send_chunk(&self) -> bool {
-        self.pipeline.room(&self.config, self.is_grouping()) >= BDAT_LEN
+        let may_have_one =
+            |delivery: &Delivery| !delivery.has_sent_chunk() || delivery.has_answers_to_all();
+        self.active.back().is_some_and(|now| may_have_one(now))
+            && self.pipeline.room(&self.config, self.is_grouping()) >= BDAT_LEN
             && self.pipeline.chunks() < self.config.max_unanswered_chunks
     }
 

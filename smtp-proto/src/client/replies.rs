@@ -175,7 +175,12 @@ impl Session {
                 self.finish_oldest();
             }
             Expected::Crossing => {}
-            Expected::Rset => self.advance(Input::Accepted),
+            // One that is in a group with MAIL leads nowhere.
+            Expected::Rset => {
+                if self.state == State::Reset {
+                    self.advance(Input::Accepted);
+                }
+            }
             Expected::Request(request) => {
                 self.advance(Input::Answered);
                 self.events.push_back(Event::Reply { request, reply });
@@ -333,6 +338,7 @@ impl Session {
         // If more was sent in the same group, that goes on, and begins with RSET.
         if self.state == State::EndOfData && self.pipeline.is_empty() {
             let failed_chunk = refused && delivery.framing() != Framing::Data;
+            self.needs_reset = refused && !failed_chunk;
             if failed_chunk && !self.quits_next() {
                 self.advance(Input::Unfinished);
                 self.command_line(Expected::Rset, Command::Rset);

@@ -103,6 +103,9 @@ pub struct Session {
     pub(super) unanswered_messages: usize,
     /// They were as many as may be, and are still more than half of that.
     pub(super) is_full: bool,
+    /// The server has refused content behind DATA, and may not have forgotten the
+    /// transaction.
+    pub(super) needs_reset: bool,
     /// A reply was odd enough not to use the session again.
     pub(super) tainted: bool,
     /// The driver cannot write any more.
@@ -154,6 +157,7 @@ impl Session {
             content_until: 0,
             unanswered_messages: 0,
             is_full: false,
+            needs_reset: false,
             tainted: false,
             write_closed: false,
             error: None,

@@ -128,6 +128,11 @@ impl Session {
                 if delivery.prepare(&self.capabilities, self.config.chunking) {
                     self.active.push_back(delivery);
                     self.advance(Input::Mail);
+                    // Postfix before 2026 keeps what it refused at the end of the
+                    // content, and MAIL would be a nested one.
+                    if core::mem::take(&mut self.needs_reset) {
+                        self.command_line(Expected::Rset, Command::Rset);
+                    }
                 } else {
                     self.finished(delivery);
                 }
