@@ -452,6 +452,10 @@ fn c_110_c_111_c_233_what_the_answer_to_the_content_means() {
             assert_eq!(fate.is_transient(), transient, "{number}");
         }
         assert_eq!(outcome.is_complete(), number == 250);
+        if number != 250 {
+            assert_eq!(talk.out(), "RSET\r\n");
+            talk.say("250 ok\r\n");
+        }
         assert!(talk.session.is_reusable(), "{number}");
     }
 }

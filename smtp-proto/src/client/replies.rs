@@ -2,7 +2,6 @@
 
 use super::{
     config::HeloFallback,
-    delivery::Framing,
     error::{ErrorKind, Phase},
     event::Event,
     pipeline::Expected,
@@ -332,8 +331,10 @@ impl Session {
         }
         // If more was sent in the same group, that goes on, and begins with RSET.
         if self.state == State::EndOfData && self.pipeline.is_empty() {
-            let failed_chunk = refused && delivery.framing() != Framing::Data;
-            if failed_chunk && !self.quits_next() {
+            // RFC 3030 section 2 asks for RSET after a failed chunk. After DATA the
+            // server has forgotten the transaction (RFC 5321 section 4.1.1.4),
+            // but some have not, and answer 503 to the next MAIL.
+            if refused && !self.quits_next() {
                 self.advance(Input::Unfinished);
                 self.command_line(Expected::Rset, Command::Rset);
             } else {
