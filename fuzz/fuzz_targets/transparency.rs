@@ -25,7 +25,9 @@ fn unstuff(wire: &[u8], step: usize) -> Vec<u8> {
         while let Some(unstuffed) = unstuffer.next(&mut piece) {
             assert!(!ended, "content behind its end");
             match unstuffed {
-                Unstuffed::Content(slice) | Unstuffed::DotLines(slice) => content.extend_from_slice(slice),
+                Unstuffed::Content(slice) | Unstuffed::DotLines(slice) => {
+                    content.extend_from_slice(slice)
+                }
                 Unstuffed::End => ended = true,
                 lone => panic!("{lone:?}"),
             }
