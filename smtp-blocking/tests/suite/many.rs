@@ -109,7 +109,7 @@ fn m04_a_refused_one_is_told_and_the_others_go_on() {
             talk.turn("RCPT", "550 5.1.1 unknown");
             talk.turn("DATA", "503 5.5.1 no");
             take_after_reset(&mut talk, 2, "552 5.3.4 too large");
-            take(&mut talk, 3, "250 ok");
+            take_after_reset(&mut talk, 3, "250 ok");
             talk.quit();
         });
         let mut connection = peer.connect();

@@ -100,6 +100,7 @@ fn m04_a_refusal_at_the_last_step_is_an_outcome() {
             talk.envelope();
             talk.content();
             talk.say("552 5.3.4 too large\r\n");
+            talk.turn("RSET", "250 ok");
             talk.turn("MAIL", "452 4.3.1 full");
             talk.quit();
         });
