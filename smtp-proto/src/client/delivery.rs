@@ -23,6 +23,8 @@ pub(super) struct Delivery {
     /// More recipients may come.
     pub(super) open: bool,
     abandoned: bool,
+    /// It was found that the server cannot have it.
+    kept_back: bool,
     mail: Mail,
     parameters: MailParameters,
     framing: Framing,
@@ -97,6 +99,7 @@ impl Delivery {
             transaction: Transaction::new(ReversePath::Null),
             open: false,
             abandoned: false,
+            kept_back: false,
             mail: Mail::NotSent,
             parameters: MailParameters::default(),
             framing: Framing::Data,
@@ -129,6 +132,7 @@ impl Delivery {
         self.transaction = transaction;
         self.open = open;
         self.abandoned = false;
+        self.kept_back = false;
         self.unanswered = 0;
         self.text_room = text_room;
         self.given = given;
@@ -226,7 +230,12 @@ impl Delivery {
     /// Whether it can go out behind another: all of it is there, and it is to be
     /// sent.
     pub(super) const fn may_cross(&self) -> bool {
-        !self.open && !self.abandoned
+        !self.open && !self.abandoned && !self.kept_back
+    }
+
+    /// Has it wait until all before it is answered.
+    pub(super) const fn keep_back(&mut self) {
+        self.kept_back = true;
     }
 
     /// The caller has changed its mind.

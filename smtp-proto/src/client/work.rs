@@ -164,8 +164,10 @@ impl Session {
         let across = self.config.pipelining == Pipelining::AcrossTransactions;
         match self.queue.front_mut() {
             Some(Job::Transaction(delivery)) if across && delivery.may_cross() => {
-                // What cannot be sent at all waits for its turn to be told.
+                // What cannot be sent at all waits for its turn to be told, and is not
+                // looked at again with each reply until then.
                 if !delivery.prepare(&self.capabilities, self.config.chunking) {
+                    delivery.keep_back();
                     return false;
                 }
                 // The server may keep what it knows of a transaction that it
