@@ -2,9 +2,7 @@
 //! ends.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{EHLO, Talk, code, config, hello, message};
+use smtp_oracles::talk::{EHLO, Talk, code, config, hello, message};
 use smtp_proto::{
     TlsInfo, TlsPolicy,
     client::{
@@ -417,7 +415,9 @@ fn asked_for_later_and_not_to_be_had() {
 #[test]
 fn c_136_not_within_a_transaction() {
     let mut talk = Talk::open(config(), &["AUTH X-TEST"]);
-    talk.session.mail(common::transaction(&[])).unwrap();
+    talk.session
+        .mail(smtp_oracles::talk::transaction(&[]))
+        .unwrap();
     assert_eq!(
         talk.session.authenticate(by(speaks(b"x"))),
         Err(CommandError::TransactionOpen)

@@ -1,9 +1,7 @@
 //! Content in chunks: BDAT (RFC 3030).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{Talk, config, message, transaction};
+use smtp_oracles::talk::{Talk, config, message, transaction};
 use smtp_proto::{
     client::{Chunking, Config, ContentError, ErrorKind, LineEndings, Pipelining, RecipientPolicy},
     types::BodyType,

@@ -2,11 +2,9 @@
 //! out of sight.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
 use std::sync::{Arc, Mutex};
 
-use common::{Talk, config, mailbox, transaction};
+use smtp_oracles::talk::{Talk, config, mailbox, transaction};
 use smtp_proto::client::{
     CommandError, Config, ContentError, Fate, LineEndings, NotSent, Phase, Transaction,
 };

@@ -1,9 +1,7 @@
 //! Several transactions in one group (RFC 2920 section 3.1).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{CONTENT, Talk, config, message, secs, transaction};
+use smtp_oracles::talk::{CONTENT, Talk, config, message, secs, transaction};
 use smtp_proto::client::{Chunking, Config, ErrorKind, Event, Pipelining};
 
 const OFFERED: &[&str] = &["PIPELINING", "CHUNKING"];

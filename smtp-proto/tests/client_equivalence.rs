@@ -3,12 +3,9 @@
 //! server has said what becomes of it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-mod relay_common;
-
-use common::{Talk, config, content, made};
 use proptest::prelude::*;
-use relay_common::{End, Message, Rule, Settings, run};
+use smtp_oracles::relay::{End, Message, Rule, Settings, run};
+use smtp_oracles::talk::{Talk, config, content, made};
 use smtp_proto::client::{Chunking, Pipelining};
 
 fn a_rule() -> impl Strategy<Value = Rule> {

@@ -2,9 +2,7 @@
 //! and peers that do not follow the protocol. Every message has one fate.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{CONTENT, Talk, config, hello, message, transaction};
+use smtp_oracles::talk::{CONTENT, Talk, config, hello, message, transaction};
 use smtp_proto::client::{CommandError, ErrorKind, Phase, Pipelining};
 
 #[derive(Clone, Copy, PartialEq)]

@@ -2,11 +2,9 @@
 //! as it was.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::{EHLO, Talk, config, hello, mailbox, message, transaction};
+use smtp_oracles::talk::{EHLO, Talk, config, hello, mailbox, message, transaction};
 use smtp_proto::{
     client::{
         CommandError, Config, ContentError, ExtensionParameter, NotSent, Recipient, Transaction,
@@ -120,7 +118,7 @@ fn dialogue(mut disturb: impl FnMut(&mut Talk, bool)) -> (String, Vec<String>) {
         out += &talk.out();
         disturb(talk, in_stages);
         timeouts.push(talk.session.poll_timeout());
-        talk.now = talk.now + common::secs(1);
+        talk.now = talk.now + smtp_oracles::talk::secs(1);
         if !answer.is_empty() {
             talk.say(answer);
             disturb(talk, in_stages);

@@ -1,9 +1,7 @@
 //! The greeting, EHLO and HELO, and what the server offers.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{EHLO, Talk, code, config, hello, mailbox, message, secs, transaction};
+use smtp_oracles::talk::{EHLO, Talk, code, config, hello, mailbox, message, secs, transaction};
 use smtp_proto::{
     client::{
         CommandError, Config, ErrorKind, ExtensionParameter, HeloFallback, Phase, Transaction,

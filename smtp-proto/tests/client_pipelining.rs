@@ -1,9 +1,7 @@
 //! Commands in groups (RFC 2920), and transactions with many recipients.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{CONTENT, Talk, config, mailbox, message, transaction};
+use smtp_oracles::talk::{CONTENT, Talk, config, mailbox, message, transaction};
 use smtp_proto::{
     client::{Config, Event, Fate, Pipelining, Transaction},
     types::Argument,

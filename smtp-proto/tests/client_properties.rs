@@ -1,13 +1,11 @@
 //! Properties of the client session against servers that behave at random.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{Talk, address, config, content, made, mailbox};
 use proptest::prelude::*;
+use smtp_oracles::talk::{Talk, address, config, content, made, mailbox};
 use smtp_proto::{
     client::{Chunking, Config, Event, Fate, LineEndings, Pipelining, RecipientPolicy},
     types::Argument,

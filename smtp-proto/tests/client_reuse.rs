@@ -2,11 +2,9 @@
 //! once more.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
 use core::time::Duration;
 
-use common::{CONTENT, Talk, config, message, secs};
+use smtp_oracles::talk::{CONTENT, Talk, config, message, secs};
 use smtp_proto::client::{Event, Outcome, PoolPolicy, Reuse};
 
 const SOON: Duration = Duration::ZERO;

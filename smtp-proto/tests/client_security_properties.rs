@@ -2,10 +2,8 @@
 //! protection is sent without it, and nothing is sent by nobody.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{Talk, config, message};
 use proptest::prelude::*;
+use smtp_oracles::talk::{Talk, config, message};
 use smtp_proto::{
     TlsInfo, TlsPolicy,
     client::{Authentication, Fate},

@@ -1,9 +1,7 @@
 //! Transactions in stages, and those that are for all recipients or none.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{CONTENT, Talk, config, mailbox, message, transaction};
+use smtp_oracles::talk::{CONTENT, Talk, config, mailbox, message, transaction};
 use smtp_proto::client::{CommandError, Pipelining, RecipientPolicy};
 
 const MAIL: &str = "MAIL FROM:<alice@example.org>\r\n";

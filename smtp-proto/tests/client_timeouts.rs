@@ -1,11 +1,9 @@
 //! Deadlines (RFC 5321 section 4.5.3.2), by the test's own clock.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
 use core::time::Duration;
 
-use common::{EHLO, Talk, config, mailbox, message, secs, transaction};
+use smtp_oracles::talk::{EHLO, Talk, config, mailbox, message, secs, transaction};
 use smtp_proto::{
     Instant,
     client::{Config, ErrorKind, Phase, Session, Timeouts},

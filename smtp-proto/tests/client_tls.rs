@@ -2,9 +2,7 @@
 //! forgotten afterwards.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{EHLO, Talk, code, config, hello, message, secs};
+use smtp_oracles::talk::{EHLO, Talk, code, config, hello, message, secs};
 use smtp_proto::{
     TlsInfo, TlsPolicy,
     client::{Config, Error, ErrorKind, Event, Phase, Timeouts},

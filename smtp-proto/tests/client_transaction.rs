@@ -2,9 +2,7 @@
 //! replies to them mean.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
-use common::{CONTENT, Talk, config, mailbox, message, transaction};
+use smtp_oracles::talk::{CONTENT, Talk, config, mailbox, message, transaction};
 use smtp_proto::{
     client::{Event, ExtensionParameter, Fate, NotSent, Outcome, Recipient, Transaction},
     types::{Argument, BodyType, ForwardPath, Host, LocalPart, Mailbox, RawCommand, ReversePath},

@@ -2,11 +2,9 @@
 //! the server's octets cut in every way. `transcripts/README.md` has the format.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod common;
-
 use std::{fs, path::Path};
 
-use common::{Talk, config, secs};
+use smtp_oracles::talk::{Talk, config, secs};
 use smtp_proto::{
     TlsInfo, TlsPolicy,
     client::{

@@ -1,6 +1,5 @@
 //! A driver for tests: it moves octets between a session and the text of a
 //! test, and owns the clock.
-#![allow(dead_code)] // no test file uses all of it
 
 use core::time::Duration;
 
@@ -11,19 +10,19 @@ use smtp_proto::{
 };
 
 /// What the tests' client calls itself.
-pub(crate) const EHLO: &str = "EHLO client.example.org\r\n";
+pub const EHLO: &str = "EHLO client.example.org\r\n";
 
-pub(crate) fn config() -> Config {
+pub fn config() -> Config {
     Config::new(&"client.example.org".parse().unwrap()).unwrap()
 }
 
-pub(crate) fn mailbox(text: &str) -> Mailbox {
+pub fn mailbox(text: &str) -> Mailbox {
     text.parse().unwrap()
 }
 
 /// A transaction from alice to `recipients`, each the local part of an address
 /// or an address.
-pub(crate) fn transaction(recipients: &[&str]) -> Transaction {
+pub fn transaction(recipients: &[&str]) -> Transaction {
     let address = |name: &&str| match name.contains('@') {
         true => mailbox(name),
         false => mailbox(&format!("{name}@example.net")),
@@ -32,51 +31,52 @@ pub(crate) fn transaction(recipients: &[&str]) -> Transaction {
 }
 
 /// The same with a short content.
-pub(crate) fn message(recipients: &[&str]) -> Transaction {
+pub fn message(recipients: &[&str]) -> Transaction {
     transaction(recipients).content("Subject: x\r\n\r\nHello.\r\n")
 }
 
 /// What the content of [`message`] is on the wire.
-pub(crate) const CONTENT: &str = "Subject: x\r\n\r\nHello.\r\n.\r\n";
+pub const CONTENT: &str = "Subject: x\r\n\r\nHello.\r\n.\r\n";
 
 /// The address of a recipient, which tells whose it is.
-pub(crate) fn address(message: usize, index: usize) -> String {
+pub fn address(message: usize, index: usize) -> String {
     format!("r{message}-{index}@example.net")
 }
 
 /// The content of a message. Made to be mistaken for its end.
-pub(crate) fn content(message: usize) -> String {
+pub fn content(message: usize) -> String {
     format!("Message: {message}\r\n\r\n.\r\n..\r\nQUIT\r\n.{message}")
 }
 
-pub(crate) fn made(message: usize, recipients: usize) -> Transaction {
+pub fn made(message: usize, recipients: usize) -> Transaction {
     Transaction::new(mailbox(&format!("s{message}@example.org")))
         .recipients((0..recipients).map(|index| mailbox(&address(message, index))))
 }
 
-pub(crate) const fn secs(seconds: u64) -> Duration {
+pub const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
 /// A session and its surroundings.
-pub(crate) struct Talk {
-    pub(crate) session: Session,
-    pub(crate) now: Instant,
+#[derive(Debug)]
+pub struct Talk {
+    pub session: Session,
+    pub now: Instant,
     /// Everything that the session said: events, and at the end its error.
-    pub(crate) log: Vec<Event>,
-    pub(crate) error: Option<Error>,
+    pub log: Vec<Event>,
+    pub error: Option<Error>,
     names: Names,
 }
 
 /// Numbers for transactions and requests, in the order in which they were made.
-#[derive(Clone, Default)]
-pub(crate) struct Names {
-    pub(crate) transactions: Vec<TransactionId>,
-    pub(crate) requests: Vec<RequestId>,
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    pub transactions: Vec<TransactionId>,
+    pub requests: Vec<RequestId>,
 }
 
 impl Names {
-    pub(crate) fn print(&mut self, event: &Event) -> Vec<String> {
+    pub fn print(&mut self, event: &Event) -> Vec<String> {
         match event {
             Event::StartTls => vec!["starttls".into()],
             Event::Ready => vec!["ready".into()],
@@ -143,7 +143,7 @@ fn number<T: Copy + Ord>(known: &mut Vec<T>, id: T) -> usize {
 
 impl Talk {
     /// A session before its greeting.
-    pub(crate) fn new(config: Config) -> Self {
+    pub fn new(config: Config) -> Self {
         Self {
             session: Session::new(config, Instant::ORIGIN),
             now: Instant::ORIGIN,
@@ -154,14 +154,14 @@ impl Talk {
     }
 
     /// A session that is open with a server that offers these keywords.
-    pub(crate) fn open(config: Config, keywords: &[&str]) -> Self {
+    pub fn open(config: Config, keywords: &[&str]) -> Self {
         let mut talk = Self::new(config);
         talk.greet(keywords);
         talk
     }
 
     /// The opening, with nothing else behind it.
-    pub(crate) fn greet(&mut self, keywords: &[&str]) {
+    pub fn greet(&mut self, keywords: &[&str]) {
         self.say("220 mx.example.net\r\n");
         assert_eq!(self.out(), EHLO);
         self.say(hello(keywords));
@@ -169,25 +169,25 @@ impl Talk {
     }
 
     /// The server says this.
-    pub(crate) fn say(&mut self, text: impl AsRef<[u8]>) {
+    pub fn say(&mut self, text: impl AsRef<[u8]>) {
         let text = text.as_ref();
         assert!(!text.is_empty(), "use `eof`");
         self.session.handle_input(text, self.now);
     }
 
     /// The server closes.
-    pub(crate) fn eof(&mut self) {
+    pub fn eof(&mut self) {
         self.session.handle_input(&[], self.now);
     }
 
     /// What waits to be sent, without sending it.
-    pub(crate) fn pending(&self) -> Vec<u8> {
+    pub fn pending(&self) -> Vec<u8> {
         let slices = self.session.poll_transmit();
         slices.map_or_else(Vec::new, |out| out.slices().collect::<Vec<_>>().concat())
     }
 
     /// Sends at most `n` octets.
-    pub(crate) fn send(&mut self, n: usize) -> Vec<u8> {
+    pub fn send(&mut self, n: usize) -> Vec<u8> {
         let mut octets = self.pending();
         octets.truncate(n);
         if !octets.is_empty() {
@@ -197,7 +197,7 @@ impl Talk {
     }
 
     /// Sends everything.
-    pub(crate) fn out_octets(&mut self) -> Vec<u8> {
+    pub fn out_octets(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         loop {
             let octets = self.send(usize::MAX);
@@ -209,19 +209,19 @@ impl Talk {
     }
 
     /// Sends everything, which is text.
-    pub(crate) fn out(&mut self) -> String {
+    pub fn out(&mut self) -> String {
         String::from_utf8(self.out_octets()).unwrap()
     }
 
     /// The server says this, and the client answers that.
     #[track_caller]
-    pub(crate) fn exchange(&mut self, server: &str, client: &str) {
+    pub fn exchange(&mut self, server: &str, client: &str) {
         self.say(server);
         assert_eq!(self.out(), client, "behind {server:?}");
     }
 
     /// What has happened since the last call, printed, the error included.
-    pub(crate) fn events(&mut self) -> Vec<String> {
+    pub fn events(&mut self) -> Vec<String> {
         let before = self.log.len();
         let failed_before = self.error.is_some();
         self.poll();
@@ -237,7 +237,7 @@ impl Talk {
 
     /// The same, without what is told of replies and the opening: what became
     /// of each recipient.
-    pub(crate) fn fates(&mut self) -> Vec<String> {
+    pub fn fates(&mut self) -> Vec<String> {
         let mut lines = self.events();
         lines.retain(|line| {
             line.starts_with('m')
@@ -270,20 +270,20 @@ impl Talk {
     }
 
     /// Time passes; the driver wakes up only at the end of it.
-    pub(crate) fn wait(&mut self, time: Duration) {
+    pub fn wait(&mut self, time: Duration) {
         self.now = self.now + time;
         self.session.handle_timeout(self.now);
     }
 
     /// How long the session would wait from now on.
-    pub(crate) fn remaining(&self) -> Option<Duration> {
+    pub fn remaining(&self) -> Option<Duration> {
         let deadline = self.session.poll_timeout()?;
         Some(deadline.saturating_since(self.now))
     }
 }
 
 /// A reply to EHLO that offers these keywords.
-pub(crate) fn hello(keywords: &[&str]) -> String {
+pub fn hello(keywords: &[&str]) -> String {
     let mut lines = vec!["mx.example.net"];
     lines.extend(keywords);
     let last = lines.len() - 1;
@@ -295,6 +295,6 @@ pub(crate) fn hello(keywords: &[&str]) -> String {
 }
 
 /// The last reply of an error, for short comparisons.
-pub(crate) fn code(reply: Option<&Reply>) -> Option<u16> {
+pub fn code(reply: Option<&Reply>) -> Option<u16> {
     reply.map(|reply| reply.code().get())
 }

@@ -1,35 +1,34 @@
 //! A relay that decides by a rule, always the same, whatever the client's
 //! settings are; and a client that talks to it, to the end or to some other end.
-#![allow(dead_code)] // no test file uses all of it
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::common::{Talk, address, config, content, made};
+use crate::talk::{Talk, address, config, content, made};
 use smtp_proto::client::{
     Chunking, Config, ErrorKind, Event, Fate, NotSent, Pipelining, RecipientPolicy,
 };
 
 /// What a server makes of addresses and contents.
 #[derive(Clone, Debug)]
-pub(crate) struct Rule {
+pub struct Rule {
     /// By message.
-    pub(crate) mail: Vec<u16>,
+    pub mail: Vec<u16>,
     /// By the sum of message and index.
-    pub(crate) rcpt: Vec<u16>,
+    pub rcpt: Vec<u16>,
     /// To DATA, or to the first chunk if it is no 354.
-    pub(crate) data: Vec<u16>,
+    pub data: Vec<u16>,
     /// To the end of the content.
-    pub(crate) end: Vec<u16>,
+    pub end: Vec<u16>,
     /// How much content is taken. More is refused at its end, or with the chunk
     /// that has it.
-    pub(crate) quota: Vec<usize>,
+    pub quota: Vec<usize>,
     /// To DATA that is for nobody: 354, 503 or 554; and to a chunk.
-    pub(crate) for_nobody: u16,
+    pub for_nobody: u16,
 }
 
 impl Rule {
     /// Everything is accepted.
-    pub(crate) fn yes() -> Self {
+    pub fn yes() -> Self {
         Self {
             mail: vec![250; 6],
             rcpt: vec![250; 6],
@@ -43,28 +42,28 @@ impl Rule {
 
 /// What the client is to do with a message.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Message {
-    pub(crate) recipients: usize,
-    pub(crate) all_or_nothing: bool,
-    pub(crate) streamed: bool,
+pub struct Message {
+    pub recipients: usize,
+    pub all_or_nothing: bool,
+    pub streamed: bool,
 }
 
 /// What must not matter.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) pipelining: Pipelining,
-    pub(crate) chunking: Chunking,
-    pub(crate) depth: usize,
-    pub(crate) chunk_size: usize,
-    pub(crate) chunks: usize,
-    pub(crate) commands: usize,
-    pub(crate) quit_with_content: bool,
+pub struct Settings {
+    pub pipelining: Pipelining,
+    pub chunking: Chunking,
+    pub depth: usize,
+    pub chunk_size: usize,
+    pub chunks: usize,
+    pub commands: usize,
+    pub quit_with_content: bool,
     /// How many octets go over the line at once, in turn; all if there is none.
-    pub(crate) steps: Vec<usize>,
+    pub steps: Vec<usize>,
 }
 
 impl Settings {
-    pub(crate) fn of(pipelining: Pipelining, chunking: Chunking) -> Self {
+    pub fn of(pipelining: Pipelining, chunking: Chunking) -> Self {
         Self {
             pipelining,
             chunking,
@@ -78,7 +77,7 @@ impl Settings {
     }
 
     /// One command at a time, and DATA.
-    pub(crate) fn lock_step() -> Self {
+    pub fn lock_step() -> Self {
         Self::of(Pipelining::Off, Chunking::WhenNeeded)
     }
 
@@ -94,7 +93,7 @@ impl Settings {
     }
 
     /// How many messages may be in doubt.
-    pub(crate) fn bound(&self) -> usize {
+    pub fn bound(&self) -> usize {
         match (self.pipelining, self.chunking) {
             (Pipelining::AcrossTransactions, Chunking::AtOnce) => self.depth,
             _ => 1,
@@ -104,7 +103,7 @@ impl Settings {
 
 /// How the session ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum End {
+pub enum End {
     /// With QUIT.
     Quit,
     /// The connection is lost when so many octets have left the client; what the
@@ -492,13 +491,14 @@ impl<'a> Relay<'a> {
 }
 
 /// How it went.
-pub(crate) struct Run {
-    pub(crate) fates: Vec<Vec<Fate>>,
+#[derive(Debug)]
+pub struct Run {
+    pub fates: Vec<Vec<Fate>>,
     /// How many octets have left the client, and have come to it.
-    pub(crate) sent: usize,
-    pub(crate) heard: usize,
+    pub sent: usize,
+    pub heard: usize,
     /// How many replies there were.
-    pub(crate) replies: usize,
+    pub replies: usize,
     decided: BTreeMap<(usize, usize), usize>,
     arrived: BTreeSet<usize>,
     taken: BTreeSet<(usize, usize)>,
@@ -522,7 +522,7 @@ impl Steps<'_> {
 }
 
 /// Sends `list`, and QUIT, to a relay with this rule.
-pub(crate) fn run(rule: &Rule, settings: &Settings, list: &[Message], end: End) -> Run {
+pub fn run(rule: &Rule, settings: &Settings, list: &[Message], end: End) -> Run {
     let mut talk = Talk::open(settings.config(), &["PIPELINING", "CHUNKING"]);
     let mut ids = Vec::new();
     for (message, sent) in list.iter().enumerate() {
@@ -651,7 +651,7 @@ impl Run {
     /// The fates as text. Where the content was refused is told as it was: at
     /// DATA, with the chunk that was refused, or at the end; and which of these
     /// there is, is the setting's choice. The reply is the same.
-    pub(crate) fn told(&self) -> Vec<Vec<String>> {
+    pub fn told(&self) -> Vec<Vec<String>> {
         let text = |fate: &Fate| {
             ["at DATA", "in the content", "at the end of the content"]
                 .iter()
@@ -665,7 +665,7 @@ impl Run {
 
     /// Holds the fates against the books of the relay, and against what became of
     /// the messages, one command at a time and without such an end.
-    pub(crate) fn check(&self, whole: &[Vec<String>], settings: &Settings, end: End) {
+    pub fn check(&self, whole: &[Vec<String>], settings: &Settings, end: End) {
         let told = self.told();
         let mut in_doubt = BTreeSet::new();
         for (message, fates) in self.fates.iter().enumerate() {
