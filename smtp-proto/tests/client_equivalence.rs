@@ -1,11 +1,9 @@
-//! What must not matter to what becomes of a message: pipelining, chunking, and
-//! where the server's octets are cut; nor when the session ends, as far as the
-//! server has said what becomes of it.
+//! What must not matter to what becomes of a message: pipelining and chunking; nor
+//! when the session ends, as far as the server has said what becomes of it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use proptest::prelude::*;
 use smtp_oracles::relay::{End, Message, Rule, Settings, run};
-use smtp_oracles::talk::{Talk, config, content, made};
 use smtp_proto::client::{Chunking, Pipelining};
 
 fn a_rule() -> impl Strategy<Value = Rule> {
@@ -238,69 +236,4 @@ fn c_096_c_113_every_end_where_a_sender_is_refused() {
     rule.mail[1] = 550;
     rule.for_nobody = 354;
     every_way(&rule);
-}
-
-/// Octets that are likely to mean something.
-fn server_octets() -> impl Strategy<Value = Vec<u8>> {
-    let piece = prop_oneof![
-        4 => Just(b"250 ok\r\n".to_vec()),
-        2 => Just(b"250-mx\r\n250 PIPELINING\r\n".to_vec()),
-        2 => Just(b"354 go\r\n".to_vec()),
-        1 => Just(b"550 5.1.1 no\r\n".to_vec()),
-        1 => Just(b"452 4.5.3 no\r\n".to_vec()),
-        1 => Just(b"421 bye\r\n".to_vec()),
-        1 => Just(b"250-".to_vec()),
-        1 => Just(b"\r\n".to_vec()),
-        1 => prop::collection::vec(any::<u8>(), 0..8),
-        1 => prop::collection::vec(prop::sample::select(&b"0123456789- \r\n"[..]), 0..8),
-    ];
-    prop::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn c_097_octets_cut_anywhere_make_the_same_events(
-        octets in server_octets(),
-        cuts in prop::collection::vec(1_usize..9, 1..20),
-        drains in any::<bool>(),
-    ) {
-        // Nothing is sent in between, or everything: then a reply that comes too
-        // early depends on what was cut, and the octets go in line by line.
-        let run = |sizes: &mut dyn FnMut(&[u8]) -> usize| {
-            let mut talk = Talk::new(config());
-            for message in 0..2 {
-                talk.session.send(made(message, 2).content(content(message))).unwrap();
-            }
-            let mut said = Vec::new();
-            let mut lines = Vec::new();
-            let mut rest = &octets[..];
-            while !rest.is_empty() {
-                let size = sizes(rest).clamp(1, rest.len());
-                talk.say(&rest[..size]);
-                if drains && rest[..size].ends_with(b"\n") {
-                    said.extend(talk.out_octets());
-                }
-                lines.extend(talk.events());
-                rest = &rest[size..];
-            }
-            talk.eof();
-            lines.extend(talk.events());
-            said.extend(talk.out_octets());
-            (said, lines)
-        };
-        let line = |rest: &[u8]| {
-            rest.iter().position(|&octet| octet == b'\n').map_or(rest.len(), |at| at + 1)
-        };
-        let whole = run(&mut |rest| if drains { line(rest) } else { rest.len() });
-        let single = run(&mut |_| 1);
-        let mut next = cuts.iter().cycle();
-        let cut = run(&mut |rest| {
-            let size = *next.next().unwrap();
-            if drains { size.min(line(rest)) } else { size }
-        });
-        prop_assert_eq!(&whole, &single);
-        prop_assert_eq!(&whole, &cut);
-    }
 }

@@ -8,10 +8,8 @@
     reason = "a test that fails may panic"
 )]
 
-mod server_scripted;
-
 use proptest::{collection::vec, option, prelude::*, sample::select};
-use server_scripted::{
+use smtp_oracles::service::{
     Seen, Server, at, brief, config, content, every_way, message, play, rejection, replies,
 };
 use smtp_proto::{

@@ -9,12 +9,9 @@
     reason = "a test that fails may panic"
 )]
 
-mod server_scripted;
-
 use std::sync::{Arc, Mutex};
 
-use proptest::{collection::vec, prelude::*};
-use server_scripted::{
+use smtp_oracles::service::{
     DATA, OPENED, Seen, Server, answer, at, brief, config, content, dialogue, every_way, message,
     play, replies,
 };
@@ -962,88 +959,6 @@ fn every_prefix_and_every_broken_octet_is_harmless() {
                 assert_eq!(reply.enhanced().is_none(), bare, "{reply}");
             }
         }
-    }
-}
-
-/// Lines that lead anywhere, content included.
-fn any_line() -> impl Strategy<Value = String> {
-    prop_oneof![
-        Just("EHLO client.example.org"),
-        Just("HELO bad.example.org"),
-        Just("MAIL FROM:<alice@example.org>"),
-        Just("MAIL FROM:<lost@example.org> SIZE=5"),
-        Just("RCPT TO:<bob@example.net>"),
-        Just("RCPT TO:<nobody@example.net>"),
-        Just("DATA"),
-        Just("."),
-        Just("..text"),
-        Just("lone\nline end"),
-        Just("RSET"),
-        Just("VRFY bob"),
-        Just("FOO"),
-        Just("QUIT"),
-        Just("MAIL FROM:<broken"),
-    ]
-    .prop_map(|line| format!("{line}\r\n"))
-}
-
-proptest! {
-    /// S-027: as many replies as commands; every transaction has one end; and
-    /// nothing depends on how the input was cut.
-    #[test]
-    fn any_commands_in_any_pieces(
-        lines in vec(any_line(), 0..40),
-        cuts in vec(any::<prop::sample::Index>(), 0..10),
-    ) {
-        let input = lines.concat();
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(input.len() + 1)).collect();
-        cuts.extend([0, input.len()]);
-        cuts.sort_unstable();
-        let pieces: Vec<&[u8]> = cuts
-            .windows(2)
-            .map(|cut| &input.as_bytes()[cut[0]..cut[1]])
-            .collect();
-        let config = config().max_errors(1000);
-        let whole = play(&config, &[input.as_bytes()], 0);
-        prop_assert_eq!(&play(&config, &pieces, 1), &whole);
-
-        let mut server = Server::new(config);
-        let mut expected = 1;
-        for line in &lines {
-            let before = server.session.state();
-            server.send(line);
-            expected += usize::from(match before {
-                State::Content => line == ".\r\n",
-                State::Closed => false,
-                _ => true,
-            });
-            prop_assert_eq!(replies(&server.output).len(), expected);
-        }
-        server.end();
-        prop_assert!(server.is_closed());
-        let opened = replies(&server.output)
-            .iter()
-            .filter(|reply| brief(reply) == "250 2.1.0")
-            .count();
-        let ended = server
-            .seen
-            .iter()
-            .filter(|seen| matches!(seen, Seen::Discarded(_) | Seen::Message(_)))
-            .count();
-        prop_assert_eq!(opened, ended);
-    }
-
-    /// Whatever comes, the session neither panics nor stops short of its end.
-    #[test]
-    fn any_octets_in_any_pieces(pieces in vec(vec(any::<u8>(), 0..200), 0..20)) {
-        let mut server = Server::new(config());
-        server.send(DATA);
-        for piece in &pieces {
-            server.send(piece);
-        }
-        server.end();
-        prop_assert!(server.is_closed());
-        replies(&server.output);
     }
 }
 

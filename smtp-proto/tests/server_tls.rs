@@ -5,7 +5,6 @@ mod server_common;
 
 use std::sync::{Arc, Mutex};
 
-use proptest::{collection::vec, prelude::*};
 use server_common::{SUITE, Server, config, tls_info};
 use smtp_proto::{
     Instant, TlsPolicy,
@@ -204,31 +203,6 @@ fn s_133_one_octet_or_the_end_during_the_handshake_closes_without_a_word() {
     session.handle_input(b"NOOP\r\n", Instant::ORIGIN);
     assert!(session.poll_transmit().is_none());
     assert!(matches!(session.poll_event(), Ok(Some(Event::Closed))));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn s_133_whatever_follows_however_cut(
-        tail in vec(any::<u8>(), 1..64),
-        cuts in vec(1usize..20, 0..12),
-    ) {
-        let mut input = b"EHLO a\r\nSTARTTLS\r\n".to_vec();
-        input.extend(tail);
-        let mut server = opportunistic();
-        let mut rest = &input[..];
-        for cut in cuts {
-            let (piece, left) = rest.split_at(cut.min(rest.len()));
-            server.send(piece);
-            rest = left;
-        }
-        server.send(rest);
-        prop_assert!(server.is_closed());
-        // The greeting, the eight lines to EHLO, and one reply to STARTTLS.
-        prop_assert_eq!(server.take().matches("\r\n").count(), 10);
-        prop_assert!(!server.seen.iter().any(|seen| seen.starts_with("mail")));
-    }
 }
 
 // --- The handshake ------------------------------------------------------------------

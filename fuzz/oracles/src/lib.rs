@@ -13,6 +13,10 @@
 )]
 #![allow(missing_docs, reason = "only the tests of this workspace use it")]
 
+pub mod client;
+pub mod dialogue;
 pub mod relay;
+pub mod server;
+pub mod service;
 pub mod talk;
 pub mod tape;

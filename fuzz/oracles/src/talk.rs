@@ -248,7 +248,8 @@ impl Talk {
         lines
     }
 
-    fn poll(&mut self) {
+    /// Takes down what has happened.
+    pub fn poll(&mut self) {
         loop {
             match self.session.poll_event() {
                 Ok(Some(event)) => {

@@ -1,5 +1,7 @@
 //! Decisions, read one after another from the end of a fuzzer's input.
 
+use std::fmt;
+
 /// The input of a target that has both: what a peer says, from the front, and
 /// what is to be decided, from the back.
 ///
@@ -13,6 +15,16 @@ pub struct Tape<'a> {
 impl<'a> Tape<'a> {
     pub const fn new(octets: &'a [u8]) -> Self {
         Self { octets }
+    }
+
+    /// What a peer says, and the decisions: those stand behind the last NUL, and
+    /// where there is no NUL there are none. So a plain transcript is an input,
+    /// and to alter the one part does not alter the other.
+    pub fn split(input: &'a [u8]) -> (&'a [u8], Self) {
+        match input.iter().rposition(|octet| *octet == 0) {
+            Some(at) => (&input[..at], Self::new(&input[at + 1..])),
+            None => (input, Self::new(b"")),
+        }
     }
 
     /// The next decision.
@@ -57,6 +69,16 @@ impl<'a> Tape<'a> {
     }
 }
 
+/// An input that is shown as text, to be read in the report of a failure.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Octets(pub Vec<u8>);
+
+impl fmt::Debug for Octets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.0.escape_ascii())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Tape;
@@ -69,5 +91,10 @@ mod tests {
         assert_eq!(tape.front(100), b"250 ok");
         assert_eq!(tape.one_of(&['a', 'b']), 'a');
         assert!(tape.is_empty());
+
+        let (octets, mut tape) = Tape::split(b"250\0 ok\0\x05\x02");
+        assert_eq!((octets, tape.octet()), (&b"250\0 ok"[..], 2));
+        let (octets, tape) = Tape::split(b"250 ok\r\n");
+        assert!(octets == b"250 ok\r\n" && tape.is_empty());
     }
 }

@@ -1,18 +1,12 @@
 //! A server session with an application whose answers depend on the addresses, a
 //! client that reads or does not, and a clock of the test's own. Every dialogue
 //! can be replayed whole, octet by octet and at every split into two.
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that fails may panic"
-)]
 
 use core::time::Duration;
 
 use smtp_proto::{
-    Instant,
+    Instant, TlsInfo,
+    sasl::{Claim, Credential, Proof},
     server::{Config, Discarded, Event, Rejection, Session},
     types::{Mailbox, Reply},
     wire::ReplyParser,
@@ -20,7 +14,7 @@ use smtp_proto::{
 
 /// What the application saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub enum Seen {
     Hello(String),
     Mail(String),
     Rcpt(String),
@@ -28,26 +22,32 @@ pub(crate) enum Seen {
     Content(Vec<u8>),
     Message(Vec<String>),
     Inquiry(String),
+    /// By what mechanism, and who the client says it is.
+    Authenticate(String),
+    StartTls,
     Discarded(Discarded),
     Closed,
 }
 
 /// A session, an application, and a client that reads or does not.
-pub(crate) struct Server {
-    pub(crate) session: Session,
-    pub(crate) seen: Vec<Seen>,
-    pub(crate) output: Vec<u8>,
-    pub(crate) now: Instant,
-    pub(crate) client_reads: bool,
+#[derive(Debug)]
+pub struct Server {
+    pub session: Session,
+    pub seen: Vec<Seen>,
+    pub output: Vec<u8>,
+    pub now: Instant,
+    pub client_reads: bool,
     /// Answers to withhold: each question is dropped so often first.
-    pub(crate) hesitate: usize,
+    pub hesitate: usize,
+    /// How many messages were refused in the middle of their content.
+    pub refused: usize,
 }
 
-pub(crate) fn config() -> Config {
+pub fn config() -> Config {
     Config::new("mx.example.net".parse().unwrap()).unwrap()
 }
 
-pub(crate) fn rejection(code: u16, enhanced: &str) -> Rejection {
+pub fn rejection(code: u16, enhanced: &str) -> Rejection {
     Rejection::new(
         code,
         Some(enhanced.parse().unwrap()),
@@ -56,20 +56,20 @@ pub(crate) fn rejection(code: u16, enhanced: &str) -> Rejection {
     .unwrap()
 }
 
-pub(crate) fn mailbox(text: &str) -> Mailbox {
+pub fn mailbox(text: &str) -> Mailbox {
     text.parse().unwrap()
 }
 
-pub(crate) fn at(seconds: u64) -> Instant {
+pub fn at(seconds: u64) -> Instant {
     Instant::from_origin(Duration::from_secs(seconds))
 }
 
 impl Server {
-    pub(crate) fn new(config: Config) -> Self {
+    pub fn new(config: Config) -> Self {
         Self::of(Session::new(config, Instant::ORIGIN))
     }
 
-    pub(crate) fn of(session: Session) -> Self {
+    pub fn of(session: Session) -> Self {
         let mut server = Self {
             session,
             seen: Vec::new(),
@@ -77,12 +77,13 @@ impl Server {
             now: Instant::ORIGIN,
             client_reads: true,
             hesitate: 0,
+            refused: 0,
         };
         server.drive();
         server
     }
 
-    pub(crate) fn send(&mut self, input: impl AsRef<[u8]>) {
+    pub fn send(&mut self, input: impl AsRef<[u8]>) {
         let input = input.as_ref();
         if !input.is_empty() {
             self.session.handle_input(input, self.now);
@@ -90,19 +91,19 @@ impl Server {
         self.drive();
     }
 
-    pub(crate) fn end(&mut self) {
+    pub fn end(&mut self) {
         self.session.handle_input(b"", self.now);
         self.drive();
     }
 
-    pub(crate) fn pass(&mut self, seconds: u64) {
+    pub fn pass(&mut self, seconds: u64) {
         self.now = self.now + Duration::from_secs(seconds);
         self.session.handle_timeout(self.now);
         self.drive();
     }
 
     /// Sends a line, and returns the one reply to it.
-    pub(crate) fn ask(&mut self, line: &str) -> Reply {
+    pub fn ask(&mut self, line: &str) -> Reply {
         let before = self.output.len();
         self.send(format!("{line}\r\n"));
         let replies = replies(&self.output[before..]);
@@ -110,7 +111,7 @@ impl Server {
         replies[0].clone()
     }
 
-    pub(crate) fn drive(&mut self) {
+    pub fn drive(&mut self) {
         loop {
             let mut left = self.hesitate;
             loop {
@@ -123,7 +124,7 @@ impl Server {
                 };
                 let is_question = !matches!(
                     event,
-                    Event::Content(_) | Event::Discarded(_) | Event::Closed
+                    Event::Content(_) | Event::StartTls | Event::Discarded(_) | Event::Closed
                 );
                 if is_question && left > 0 {
                     left -= 1;
@@ -132,9 +133,11 @@ impl Server {
                 left = self.hesitate;
                 match (&event, sender.as_deref()) {
                     (Event::Content(_), Some("<virus@example.org>")) => {
+                        self.refused += 1;
                         self.session.refuse_content(rejection(554, "5.7.1"));
                     }
                     (Event::Content(_), Some("<away@example.net>")) => {
+                        self.refused += 1;
                         let rejection = Rejection::service_not_available();
                         self.session.refuse_content(rejection);
                     }
@@ -154,13 +157,21 @@ impl Server {
         }
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    /// The handshake has succeeded, which the session has asked for.
+    pub fn secure(&mut self) {
+        assert_eq!(self.seen.last(), Some(&Seen::StartTls));
+        let info = TlsInfo::new().version("TLSv1.3");
+        self.session.handle_tls_established(info, self.now);
+        self.drive();
+    }
+
+    pub fn is_closed(&self) -> bool {
         self.seen.last() == Some(&Seen::Closed)
     }
 }
 
 /// The application: what it does depends on the addresses.
-pub(crate) fn answer(event: Event<'_>, seen: &mut Vec<Seen>) {
+pub fn answer(event: Event<'_>, seen: &mut Vec<Seen>) {
     match event {
         Event::Hello(hello) => {
             seen.push(Seen::Hello(hello.name().to_string()));
@@ -236,11 +247,33 @@ pub(crate) fn answer(event: Event<'_>, seen: &mut Vec<Seen>) {
         }
         Event::Discarded(why) => seen.push(Seen::Discarded(why)),
         Event::Closed => seen.push(Seen::Closed),
+        Event::Authenticate(question) => {
+            let claim = question.claim();
+            let name = claim.authentication_identity().to_owned();
+            seen.push(Seen::Authenticate(format!("{} {name}", claim.mechanism())));
+            match (name.as_str(), token(claim)) {
+                ("alice", Some(true)) => question.accept(),
+                ("alice", None) => question.check(&Credential::password(PASSWORD)),
+                _ => question.unknown_user(),
+            }
+        }
+        Event::StartTls => seen.push(Seen::StartTls),
         other => panic!("{other:?}"),
     }
 }
 
-pub(crate) fn replies(mut output: &[u8]) -> Vec<Reply> {
+/// The password of alice, and her token.
+pub const PASSWORD: &str = "wonderland";
+
+/// Whether it is the right token, if it is one.
+fn token(claim: &Claim) -> Option<bool> {
+    match claim.proof() {
+        Proof::Token(token) => Some(token.expose() == PASSWORD.as_bytes()),
+        _ => None,
+    }
+}
+
+pub fn replies(mut output: &[u8]) -> Vec<Reply> {
     for line in output.split_inclusive(|&b| b == b'\n') {
         assert!(line.len() <= 512 && line.ends_with(b"\r\n"));
         assert!(
@@ -260,8 +293,21 @@ pub(crate) fn replies(mut output: &[u8]) -> Vec<Reply> {
     replies
 }
 
+/// What was seen, but for how much of content at fault came before that was
+/// known: pieces of the input decide that.
+pub fn without_faulty(seen: &[Seen]) -> Vec<Seen> {
+    let mut rest = Vec::new();
+    for seen in seen {
+        if let (Seen::Discarded(_), Some(Seen::Content(_))) = (seen, rest.last()) {
+            rest.pop();
+        }
+        rest.push(seen.clone());
+    }
+    rest
+}
+
 /// Plays `input` to a new session in these pieces.
-pub(crate) fn play(config: &Config, pieces: &[&[u8]], hesitate: usize) -> (Vec<u8>, Vec<Seen>) {
+pub fn play(config: &Config, pieces: &[&[u8]], hesitate: usize) -> (Vec<u8>, Vec<Seen>) {
     let mut server = Server::new(config.clone());
     server.hesitate = hesitate;
     for piece in pieces {
@@ -272,7 +318,7 @@ pub(crate) fn play(config: &Config, pieces: &[&[u8]], hesitate: usize) -> (Vec<u
 
 /// Plays `input` in every way, and returns what all of them led to: the replies,
 /// as code and enhanced code, and what the application saw.
-pub(crate) fn every_way(config: &Config, input: impl AsRef<[u8]>) -> (Vec<String>, Vec<Seen>) {
+pub fn every_way(config: &Config, input: impl AsRef<[u8]>) -> (Vec<String>, Vec<Seen>) {
     let input = input.as_ref();
     let whole = play(config, &[input], 0);
     let octets: Vec<&[u8]> = input.chunks(1).collect();
@@ -287,7 +333,7 @@ pub(crate) fn every_way(config: &Config, input: impl AsRef<[u8]>) -> (Vec<String
     (codes, seen)
 }
 
-pub(crate) fn brief(reply: &Reply) -> String {
+pub fn brief(reply: &Reply) -> String {
     match reply.enhanced() {
         Some(enhanced) => format!("{} {enhanced}", reply.code()),
         None => reply.code().to_string(),
@@ -296,7 +342,7 @@ pub(crate) fn brief(reply: &Reply) -> String {
 
 /// Plays a dialogue of lines and the replies expected to them, line by line and
 /// in every way.
-pub(crate) fn dialogue(config: &Config, script: &[(&str, &str)]) -> Vec<Seen> {
+pub fn dialogue(config: &Config, script: &[(&str, &str)]) -> Vec<Seen> {
     let mut server = Server::new(config.clone());
     for (line, expected) in script {
         assert_eq!(brief(&server.ask(line)), *expected, "{line}");
@@ -312,14 +358,14 @@ pub(crate) fn dialogue(config: &Config, script: &[(&str, &str)]) -> Vec<Seen> {
     seen
 }
 
-pub(crate) const OPENED: &str = "EHLO client.example.org\r\nMAIL FROM:<alice@example.org>\r\n";
-pub(crate) const DATA: &str = "EHLO client.example.org\r\nMAIL FROM:<alice@example.org>\r\n\
+pub const OPENED: &str = "EHLO client.example.org\r\nMAIL FROM:<alice@example.org>\r\n";
+pub const DATA: &str = "EHLO client.example.org\r\nMAIL FROM:<alice@example.org>\r\n\
     RCPT TO:<bob@example.net>\r\nDATA\r\n";
 
-pub(crate) fn content(text: &[u8]) -> Seen {
+pub fn content(text: &[u8]) -> Seen {
     Seen::Content(text.to_vec())
 }
 
-pub(crate) fn message(recipients: &[&str]) -> Seen {
+pub fn message(recipients: &[&str]) -> Seen {
     Seen::Message(recipients.iter().map(ToString::to_string).collect())
 }

@@ -1,0 +1,123 @@
+//! A server session, whatever the client sends.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use smtp_oracles::{
+    server::{self, plan::Plan},
+    service::{DATA, config},
+    tape::Octets,
+};
+use smtp_proto::TlsPolicy;
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+/// Lines that lead anywhere, content included.
+const LINES: [&str; 44] = [
+    "EHLO client.example.org",
+    "HELO client.example.org",
+    "HELO bad.example.org",
+    "MAIL FROM:<alice@example.org>",
+    "MAIL FROM:<lost@example.org> SIZE=5",
+    "MAIL FROM:<alice@example.org> BODY=BINARYMIME",
+    "MAIL FROM:<virus@example.org>",
+    "MAIL FROM:<nodata@example.org>",
+    "MAIL FROM:<away@example.net>",
+    "RCPT TO:<bob@example.net>",
+    "RCPT TO:<bob@example.net>",
+    "RCPT TO:<bob@example.net>",
+    "RCPT TO:<erin@example.net>",
+    "RCPT TO:<nobody@example.net>",
+    "DATA",
+    "DATA",
+    "DATA",
+    ".",
+    ".",
+    "..text",
+    "text",
+    "lone\nline end",
+    ".\r.",
+    "x\n.",
+    "BDAT 6",
+    "BDAT 3 LAST",
+    "BDAT 0 LAST",
+    "BDAT 999",
+    "BDAT x",
+    "RSET",
+    "VRFY bob",
+    "EXPN list",
+    "HELP",
+    "FOO",
+    "QUIT",
+    "MAIL FROM:<broken",
+    "STARTTLS",
+    "AUTH PLAIN AGFsaWNlAHdvbmRlcmxhbmQ=",
+    "AUTH PLAIN AGFsaWNlAHdyb25nIHBhc3N3b3Jk",
+    "AUTH LOGIN",
+    "YWxpY2U=",
+    "d29uZGVybGFuZA==",
+    "AUTH CRAM-MD5",
+    "*",
+];
+
+fn lines() -> impl Strategy<Value = Vec<u8>> {
+    let line = prop_oneof![
+        12 => select(&LINES[..]).prop_map(|line| format!("{line}\r\n").into_bytes()),
+        1 => vec(any::<u8>(), 0..12),
+        1 => select(&["\n", "\r", ".\n", "\n.\n", "\r\n.\r"][..]).prop_map(|text| text.as_bytes().to_vec()),
+    ];
+    vec(line, 0..40).prop_map(|lines| lines.concat())
+}
+
+/// Most begin as they should.
+fn octets() -> impl Strategy<Value = Vec<u8>> {
+    let opening = prop_oneof![
+        2 => Just(""),
+        2 => Just("EHLO client.example.org\r\n"),
+        2 => Just("EHLO a\r\nMAIL FROM:<alice@example.org>\r\nRCPT TO:<bob@example.net>\r\n"),
+        1 => Just(DATA),
+    ];
+    (opening, lines()).prop_map(|(opening, lines)| [opening.as_bytes(), &lines].concat())
+}
+
+/// With decisions behind a NUL.
+fn input() -> impl Strategy<Value = Octets> {
+    let decisions = prop_oneof![
+        1 => Just(Vec::new()),
+        4 => vec(1..=255_u8, 1..20),
+    ];
+    (octets(), decisions).prop_map(|(octets, decisions)| {
+        Octets([&octets, &b"\0"[..], &decisions].concat())
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(3000))]
+
+    /// S-027: as many replies as commands; every transaction has one end; and
+    /// nothing depends on how the input was cut.
+    #[test]
+    fn s_027_any_commands_in_any_pieces(input in input()) {
+        server::server(&input.0);
+    }
+
+    /// Whatever comes, the session neither panics nor stops short of its end.
+    #[test]
+    fn any_octets_in_any_pieces(octets in vec(any::<u8>(), 0..2000)) {
+        server::check(&Plan::of(&[DATA.as_bytes(), &octets].concat()));
+        server::check(&Plan::of(&octets));
+    }
+
+    #[test]
+    fn s_133_whatever_follows_starttls_however_cut(tail in vec(any::<u8>(), 1..64)) {
+        let mut plan = Plan::of(&[b"EHLO a\r\nSTARTTLS\r\n", &tail[..]].concat());
+        plan.config = config().tls(TlsPolicy::Opportunistic);
+        plan.shakes_hands = false;
+        server::check(&plan);
+    }
+}
