@@ -183,7 +183,9 @@ impl<'a> Run<'a> {
     fn hear(&mut self, octets: &[u8]) {
         for piece in octets.chunks(self.step) {
             if self.keeps_books && !self.is_over() {
-                piece.iter().for_each(|octet| self.books.server_says(*octet));
+                piece
+                    .iter()
+                    .for_each(|octet| self.books.server_says(*octet));
             }
             self.talk.say(piece);
             self.poll();
@@ -401,7 +403,9 @@ impl<'a> Run<'a> {
     fn check_fates(&self) {
         let mut in_doubt = BTreeSet::new();
         for (message, sent) in self.messages.iter().enumerate() {
-            let fates = sent.fates.as_ref().expect("a transaction without an end");
+            let Some(fates) = &sent.fates else {
+                panic!("message {message} has no end");
+            };
             for (index, fate) in fates.iter().enumerate() {
                 self.check_fate(message, index, fate);
                 if let Fate::InDoubt(_) = fate {
@@ -430,9 +434,9 @@ impl<'a> Run<'a> {
         match fate {
             Fate::Accepted(reply) => {
                 let code = reply.code().get();
-                let is_so = ended
-                    .iter()
-                    .any(|(ended, rcpt)| books.is_yes(*rcpt) && books.answer(ended.end) == Some(code));
+                let is_so = ended.iter().any(|(ended, rcpt)| {
+                    books.is_yes(*rcpt) && books.answer(ended.end) == Some(code)
+                });
                 assert!(is_so && code / 100 == 2, "{}", name());
             }
             Fate::Refused { reply, .. } => {
@@ -473,7 +477,9 @@ impl<'a> Run<'a> {
             let harmless = |line: &str| {
                 let verb = line.split(' ').next().unwrap_or_default();
                 // The last may not have left in full.
-                ["EHLO", "STARTTLS", "QUIT"].iter().any(|known| known.starts_with(verb))
+                ["EHLO", "STARTTLS", "QUIT"]
+                    .iter()
+                    .any(|known| known.starts_with(verb))
             };
             assert!(in_clear.split("\r\n").all(harmless), "{in_clear:?}");
         }

@@ -14,9 +14,42 @@
 #![allow(missing_docs, reason = "only the tests of this workspace use it")]
 
 pub mod client;
+pub mod commands;
 pub mod dialogue;
+pub mod dots;
+pub mod ehlo;
+pub mod paths;
 pub mod relay;
+pub mod replies;
 pub mod server;
 pub mod service;
 pub mod talk;
 pub mod tape;
+pub mod xtext;
+
+pub use client::client;
+pub use commands::commands;
+pub use dialogue::dialogue;
+pub use dots::dots;
+pub use ehlo::ehlo;
+pub use paths::paths;
+pub use replies::replies;
+pub use server::server;
+pub use xtext::xtext;
+
+/// An oracle: it takes a fuzzer's input, and panics if something does not hold.
+pub type Oracle = fn(&[u8]);
+
+/// Every fuzz target, by its name: of its file in `../fuzz_targets`, and of its
+/// directories in `../seeds`, `../corpus` and `../findings`.
+pub const TARGETS: &[(&str, Oracle)] = &[
+    ("client", client),
+    ("commands", commands),
+    ("dialogue", dialogue),
+    ("dots", dots),
+    ("ehlo", ehlo),
+    ("paths", paths),
+    ("replies", replies),
+    ("server", server),
+    ("xtext", xtext),
+];

@@ -3,9 +3,12 @@
 pub mod plan;
 mod walk;
 
-use smtp_proto::server::Session;
+use smtp_proto::{Transmit, server::Session};
 
-use self::{plan::Plan, walk::{Walk, time_out}};
+use self::{
+    plan::Plan,
+    walk::{Walk, time_out},
+};
 use crate::service::{Seen, Server, replies, without_faulty};
 
 /// A client sends what stands at the front of the input; the settings stand behind
@@ -100,8 +103,11 @@ fn slow_reader(plan: &Plan, expected: &(String, Vec<Seen>)) {
         }
         server.send(piece);
         let waiting = server.session.poll_transmit();
-        let waiting = waiting.map_or(0, |transmit| transmit.octets());
-        assert!(waiting < Session::OUTPUT_CAP + LONGEST_REPLY, "{waiting} wait");
+        let waiting = waiting.as_ref().map_or(0, Transmit::octets);
+        assert!(
+            waiting < Session::OUTPUT_CAP + LONGEST_REPLY,
+            "{waiting} wait"
+        );
         let has_deadline = server.session.poll_timeout().is_some();
         assert!(has_deadline || server.is_closed(), "{:?}", server.session);
     }

@@ -55,9 +55,8 @@ fn input() -> impl Strategy<Value = Octets> {
         1 => Just(Vec::new()),
         4 => vec(1..=255_u8, 0..150),
     ];
-    (server_octets(), decisions).prop_map(|(octets, decisions)| {
-        Octets([&octets, &b"\0"[..], &decisions].concat())
-    })
+    (server_octets(), decisions)
+        .prop_map(|(octets, decisions)| Octets([&octets, &b"\0"[..], &decisions].concat()))
 }
 
 proptest! {

@@ -91,9 +91,8 @@ fn input() -> impl Strategy<Value = Octets> {
         1 => Just(Vec::new()),
         4 => vec(1..=255_u8, 1..20),
     ];
-    (octets(), decisions).prop_map(|(octets, decisions)| {
-        Octets([&octets, &b"\0"[..], &decisions].concat())
-    })
+    (octets(), decisions)
+        .prop_map(|(octets, decisions)| Octets([&octets, &b"\0"[..], &decisions].concat()))
 }
 
 proptest! {

@@ -160,9 +160,7 @@ impl Plan {
             TlsPolicy::Implicit,
         ]);
         self.in_clear = tape.rarely(8);
-        self.authentication = tape
-            .rarely(3)
-            .then(|| authentication(tape, self.in_clear));
+        self.authentication = tape.rarely(3).then(|| authentication(tape, self.in_clear));
         self.pipelining = tape.one_of(&[
             Pipelining::WithinTransaction,
             Pipelining::AcrossTransactions,

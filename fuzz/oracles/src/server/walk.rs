@@ -65,7 +65,10 @@ impl<'a> Walk<'a> {
     /// To the end of the octets, or of the session.
     pub(super) fn go(&mut self) {
         let implicit = self.server.seen.last() == Some(&Seen::StartTls);
-        assert!(implicit || replies(&self.server.output).len() == 1, "a greeting");
+        assert!(
+            implicit || replies(&self.server.output).len() == 1,
+            "a greeting"
+        );
         self.shake_hands();
         while !self.rest.is_empty() && !self.server.is_closed() {
             match self.reading {
@@ -110,7 +113,11 @@ impl<'a> Walk<'a> {
     /// Sends octets, and returns what is said to them.
     fn send(&mut self, octets: &[u8], with_line_end: bool) -> Vec<Reply> {
         let before = self.server.output.len();
-        let octets = if with_line_end { [octets, b"\r\n"].concat() } else { octets.to_vec() };
+        let octets = if with_line_end {
+            [octets, b"\r\n"].concat()
+        } else {
+            octets.to_vec()
+        };
         self.server.send(octets);
         replies(&self.server.output[before..])
     }
@@ -155,10 +162,8 @@ impl<'a> Walk<'a> {
     /// Whether a chunk is not refused before it comes.
     fn takes_chunk(&self, seen: usize) -> bool {
         let is_message = |seen: &Seen| matches!(seen, Seen::Message(_));
-        matches!(
-            self.server.session.state(),
-            State::Content | State::Chunks
-        ) || self.server.seen[seen..].iter().any(is_message)
+        matches!(self.server.session.state(), State::Content | State::Chunks)
+            || self.server.seen[seen..].iter().any(is_message)
     }
 
     fn answered(&mut self, line: &[u8], reply: &Reply, in_exchange: bool) {
@@ -199,7 +204,10 @@ impl<'a> Walk<'a> {
             self.content_ended(reply, false);
             return;
         }
-        assert!(said.is_empty() || self.server.is_closed(), "{said:?} within the content");
+        assert!(
+            said.is_empty() || self.server.is_closed(),
+            "{said:?} within the content"
+        );
         self.content.extend(line.strip_prefix(b".").unwrap_or(line));
         if is_whole {
             self.content.extend(b"\r\n");
@@ -207,13 +215,18 @@ impl<'a> Walk<'a> {
     }
 
     fn chunk(&mut self, left: u64, last: bool) {
-        let length = usize::try_from(left).unwrap_or(usize::MAX).min(self.rest.len());
+        let length = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(self.rest.len());
         let octets = self.take(length);
         let said = self.send(octets, false);
         self.content.extend(octets);
         let left = left - length as u64;
         if left > 0 {
-            assert!(said.is_empty() || self.server.is_closed(), "{said:?} within a chunk");
+            assert!(
+                said.is_empty() || self.server.is_closed(),
+                "{said:?} within a chunk"
+            );
             self.reading = Reading::Chunk { left, last };
             return;
         }
@@ -242,7 +255,12 @@ impl<'a> Walk<'a> {
     fn fault(&self, content: &[u8]) -> Option<&'static str> {
         if !self.is_binary && !self.plan.repairs && has_lone(content) {
             Some("lone CR or LF")
-        } else if !self.plan.repairs && self.plan.most.is_some_and(|most| content.len() as u64 > most) {
+        } else if !self.plan.repairs
+            && self
+                .plan
+                .most
+                .is_some_and(|most| content.len() as u64 > most)
+        {
             Some("too large")
         } else {
             None
@@ -256,7 +274,10 @@ impl<'a> Walk<'a> {
         let mut seen = self.server.seen.iter().rev();
         let message = seen.next();
         let Some(Seen::Message(to)) = message else {
-            assert!(!reply.code().is_positive(), "{reply} to what nobody has got");
+            assert!(
+                !reply.code().is_positive(),
+                "{reply} to what nobody has got"
+            );
             let closes = self.server.is_closed();
             let refused = self.server.refused > 0 || closes || self.plan.repairs;
             let why = self.fault(&content);
@@ -302,7 +323,9 @@ impl<'a> Walk<'a> {
         }
         let shown = self.shown.lock().unwrap();
         let debug = format!("{:?}", self.server.session);
-        let words = line.split(|octet| *octet == b' ').skip(if is_auth && !in_exchange { 2 } else { 0 });
+        let words = line
+            .split(|octet| *octet == b' ')
+            .skip(if is_auth && !in_exchange { 2 } else { 0 });
         for word in words {
             let is_base64 = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
             if word.len() < 16 || !word.iter().all(is_base64) {
@@ -328,7 +351,11 @@ impl<'a> Walk<'a> {
                 &[Seen::Discarded(Discarded::Timeout), Seen::Closed][..],
                 &[Seen::Closed],
             ];
-            assert!(expected.contains(&&server.seen[seen..]), "{:?}", server.seen);
+            assert!(
+                expected.contains(&&server.seen[seen..]),
+                "{:?}",
+                server.seen
+            );
         }
         assert!(server.is_closed(), "no end: {:?}", server.session);
         self.check_books();

@@ -2,10 +2,9 @@
 //! wire has one end of data, at its end, and no lone line end; and undoing the
 //! dots gives the content back, with its line ends completed.
 
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
 use smtp_proto::wire::{Stuffer, Unstuffed, Unstuffer};
+
+use crate::tape::Tape;
 
 fn stuff(content: &[u8], step: usize) -> Vec<u8> {
     let mut stuffer = Stuffer::new();
@@ -26,7 +25,7 @@ fn unstuff(wire: &[u8], step: usize) -> Vec<u8> {
             assert!(!ended, "content behind its end");
             match unstuffed {
                 Unstuffed::Content(slice) | Unstuffed::DotLines(slice) => {
-                    content.extend_from_slice(slice)
+                    content.extend_from_slice(slice);
                 }
                 Unstuffed::End => ended = true,
                 lone => panic!("{lone:?}"),
@@ -57,10 +56,12 @@ fn completed(content: &[u8]) -> Vec<u8> {
     lines
 }
 
-fuzz_target!(|input: (&[u8], u8, u8)| {
-    let (content, step, other_step) = input;
-    let (step, other_step) = (usize::from(step).max(1), usize::from(other_step).max(1));
+pub fn dots(input: &[u8]) {
+    let mut tape = Tape::new(input);
+    let step = usize::from(tape.octet()).max(1);
+    let other_step = usize::from(tape.octet()).max(1);
+    let content = tape.front(usize::MAX);
     let wire = stuff(content, step);
     assert_eq!(wire, stuff(content, content.len().max(1)));
     assert_eq!(unstuff(&wire, other_step), completed(content));
-});
+}

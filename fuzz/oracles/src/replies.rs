@@ -1,13 +1,12 @@
 //! The reply parser gives the same replies, and the same error, for the same
 //! octets however they are split.
 
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
 use smtp_proto::{
     types::Reply,
     wire::{ReplyParseError, ReplyParser},
 };
+
+use crate::tape::Tape;
 
 fn parse<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Reply>, Option<ReplyParseError>) {
     let mut parser = ReplyParser::default();
@@ -23,9 +22,11 @@ fn parse<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Reply>, Option<Repl
     (replies, None)
 }
 
-fuzz_target!(|input: (&[u8], u8)| {
-    let (octets, step) = input;
+pub fn replies(input: &[u8]) {
+    let mut tape = Tape::new(input);
+    let step = usize::from(tape.octet()).max(1);
+    let octets = tape.front(usize::MAX);
     let whole = parse(std::iter::once(octets));
-    assert_eq!(parse(octets.chunks(usize::from(step).max(1))), whole);
+    assert_eq!(parse(octets.chunks(step)), whole);
     assert_eq!(parse(octets.chunks(1)), whole);
-});
+}
