@@ -13,20 +13,24 @@
 )]
 #![allow(missing_docs, reason = "only the tests of this workspace use it")]
 
+pub mod chunks;
 pub mod client;
 pub mod commands;
 pub mod dialogue;
 pub mod dots;
 pub mod ehlo;
+pub mod line;
 pub mod paths;
 pub mod relay;
 pub mod replies;
+pub mod sasl;
 pub mod server;
 pub mod service;
 pub mod talk;
 pub mod tape;
 pub mod xtext;
 
+pub use chunks::chunks;
 pub use client::client;
 pub use commands::commands;
 pub use dialogue::dialogue;
@@ -34,6 +38,7 @@ pub use dots::dots;
 pub use ehlo::ehlo;
 pub use paths::paths;
 pub use replies::replies;
+pub use sasl::sasl;
 pub use server::server;
 pub use xtext::xtext;
 
@@ -43,6 +48,7 @@ pub type Oracle = fn(&[u8]);
 /// Every fuzz target, by its name: of its file in `../fuzz_targets`, and of its
 /// directories in `../seeds`, `../corpus` and `../findings`.
 pub const TARGETS: &[(&str, Oracle)] = &[
+    ("chunks", chunks),
     ("client", client),
     ("commands", commands),
     ("dialogue", dialogue),
@@ -50,6 +56,7 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("ehlo", ehlo),
     ("paths", paths),
     ("replies", replies),
+    ("sasl", sasl),
     ("server", server),
     ("xtext", xtext),
 ];

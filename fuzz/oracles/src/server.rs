@@ -3,7 +3,7 @@
 pub mod plan;
 mod walk;
 
-use smtp_proto::{Transmit, server::Session};
+use smtp_proto::server::Session;
 
 use self::{
     plan::Plan,
@@ -102,8 +102,7 @@ fn slow_reader(plan: &Plan, expected: &(String, Vec<Seen>)) {
             server.client_reads = server.is_closed();
         }
         server.send(piece);
-        let waiting = server.session.poll_transmit();
-        let waiting = waiting.as_ref().map_or(0, Transmit::octets);
+        let waiting = pending(&server.session);
         assert!(
             waiting < Session::OUTPUT_CAP + LONGEST_REPLY,
             "{waiting} wait"
@@ -116,4 +115,12 @@ fn slow_reader(plan: &Plan, expected: &(String, Vec<Seen>)) {
     finish(plan, &mut server);
     assert_eq!(came(&server), *expected, "read late");
     replies(&server.output);
+}
+
+/// How many octets wait to be sent.
+fn pending(session: &Session) -> u64 {
+    match session.poll_transmit() {
+        Some(transmit) => transmit.octets(),
+        None => 0,
+    }
 }

@@ -9,7 +9,10 @@ use smtp_proto::{
 };
 
 use super::plan::Plan;
-use crate::service::{Seen, Server, replies};
+use crate::{
+    chunks::{has_lone, repaired},
+    service::{Seen, Server, replies},
+};
 
 #[derive(Debug)]
 enum Reading {
@@ -393,22 +396,4 @@ fn declared(line: &[u8]) -> Option<(u64, bool)> {
     let octets = words.next()?.trim_end().parse().ok()?;
     let last = words.next().is_some_and(|word| word.trim_end() == "LAST");
     Some((octets, last))
-}
-
-fn has_lone(content: &[u8]) -> bool {
-    repaired(content) != content
-}
-
-/// With each lone CR and LF completed.
-fn repaired(content: &[u8]) -> Vec<u8> {
-    let mut all = Vec::new();
-    for (at, octet) in content.iter().enumerate() {
-        let before = at.checked_sub(1).map(|at| content[at]);
-        match octet {
-            b'\n' if before != Some(b'\r') => all.extend(b"\r\n"),
-            b'\r' if content.get(at + 1) != Some(&b'\n') => all.extend(b"\r\n"),
-            octet => all.push(*octet),
-        }
-    }
-    all
 }
