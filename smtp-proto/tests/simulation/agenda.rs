@@ -69,14 +69,14 @@ pub(crate) struct Around {
 }
 
 impl Around {
-    pub(crate) fn new(seed: u64, traced: bool) -> Self {
+    pub(crate) fn new(seed: u64, trace: &Trace) -> Self {
         Self {
             now: 0,
             chance: Chance::new(seed),
             connections: Vec::new(),
             ledger: Ledger::default(),
             seen: Seen::default(),
-            trace: Trace(traced.then(Arc::default)),
+            trace: trace.clone(),
             agenda: BinaryHeap::new(),
         }
     }
@@ -158,6 +158,12 @@ struct Log {
 }
 
 impl Trace {
+    pub(crate) const OFF: Self = Self(None);
+
+    pub(crate) fn on() -> Self {
+        Self(Some(Arc::default()))
+    }
+
     fn set(&self, now: Time) {
         if let Some(log) = &self.0 {
             log.lock().unwrap().now = now;

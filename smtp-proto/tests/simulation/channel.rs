@@ -32,7 +32,10 @@ enum Stage {
         refuses: bool,
     },
     /// How many octets were sent and received inside.
-    Secured { sent: u64, received: u64 },
+    Secured {
+        sent: u64,
+        received: u64,
+    },
 }
 
 /// How a handshake goes.
@@ -100,6 +103,11 @@ impl Channel {
                 continue;
             }
             if side == Side::Server && !std::mem::replace(answered, true) {
+                if heard == b"QUIT\r" {
+                    // The client waited too long for the reply to STARTTLS.
+                    around.seen.count("a client that leaves before a handshake");
+                    return Handshake::Failed;
+                }
                 assert_eq!(heard, CLIENT_HELLO, "in clear behind STARTTLS");
                 says.extend_from_slice(if *refuses { ALERT } else { SERVER_HELLO });
                 continue;

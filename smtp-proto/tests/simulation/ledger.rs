@@ -167,6 +167,10 @@ impl Ledger {
                 _ => {}
             }
         }
+        let is_for_nobody = |fate: &Fate| matches!(fate, Fate::Refused { .. } | Fate::NotSent(_));
+        if message.all_or_nothing && fates.iter().any(is_for_nobody) && !records.is_empty() {
+            wrong.push(format!("attempt {number} was to be all or nothing"));
+        }
         for (recipient, (accepted, in_doubt)) in told {
             let copies = copies.remove(recipient.as_str()).unwrap_or_default();
             if !(accepted..=accepted + in_doubt).contains(&copies) {

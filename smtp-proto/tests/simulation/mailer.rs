@@ -7,11 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use smtp_proto::{
-    client::{
-        Config, ErrorKind, Event, Fate, NotSent, Outcome, RecipientPolicy, RequestId, Session,
-        Transaction, TransactionId,
-    },
+use smtp_proto::client::{
+    Config, ErrorKind, Event, Fate, NotSent, Outcome, RecipientPolicy, RequestId, Session,
+    Transaction, TransactionId,
 };
 
 use crate::{
@@ -19,7 +17,7 @@ use crate::{
     channel::{Channel, Handshake},
     ledger::{Supply, address, sender},
     network::{ConnectionId, Read, Side, Written},
-    settings,
+    settings::{self, Settings},
     world::{Flaw, tls_info},
 };
 
@@ -34,6 +32,8 @@ pub(crate) struct Mailer {
     number: usize,
     receiver: usize,
     config: Config,
+    /// How many messages may be in doubt when a session ends.
+    in_doubt: usize,
     flaw: Flaw,
     queue: VecDeque<Letter>,
     dials: usize,
@@ -71,6 +71,12 @@ struct Call {
     probe: Option<RequestId>,
     supplied: Option<Supplied>,
     stages: Option<Stages>,
+    /// When the mailer has enough of it, whatever is going on.
+    leaves_at: Option<Time>,
+    /// Nobody may hear that it has left.
+    vanishes: bool,
+    /// How many messages are in doubt.
+    in_doubt: usize,
     write_closed: bool,
     has_ended: bool,
 }
@@ -100,7 +106,7 @@ impl Mailer {
     pub(crate) fn new(
         number: usize,
         receiver: usize,
-        config: Config,
+        Settings { config, in_doubt }: Settings,
         messages: impl Iterator<Item = (usize, usize)>,
         flaw: Flaw,
     ) -> Self {
@@ -113,6 +119,7 @@ impl Mailer {
             number,
             receiver,
             config,
+            in_doubt,
             flaw,
             queue: messages.map(letter).collect(),
             dials: 0,
@@ -170,9 +177,17 @@ impl Mailer {
             probe: None,
             supplied: None,
             stages: None,
+            leaves_at: None,
+            vanishes: false,
+            in_doubt: 0,
             write_closed: false,
             has_ended: false,
         };
+        if around.chance.one_in(20) {
+            let time = around.now + around.chance.magnitude(MILLISECOND..=5 * MINUTE);
+            around.at(time, What::Timer(id, Side::Client));
+            call.leaves_at = Some(time);
+        }
         call.begin_batch(around, self.queue.len());
         self.call = Some(call);
         self.wake(around);
@@ -197,7 +212,15 @@ impl Mailer {
             return;
         }
         around.note(&call.name, || "closed".into());
-        call.channel.close(around);
+        if call.vanishes && around.chance.one_in(2) {
+            around.seen.count("a client that vanishes");
+            around.vanish(call.channel.id, Side::Client);
+        } else {
+            call.channel.close(around);
+        }
+        around.ledger.claim(call.in_doubt <= self.in_doubt, || {
+            format!("{}: {} messages in doubt", call.name, call.in_doubt)
+        });
         around.ledger.claim(call.under_way.is_empty(), || {
             format!("{}: never told: {:?}", call.name, call.under_way)
         });
@@ -216,12 +239,12 @@ impl Mailer {
                 None => return false,
                 Some(has_polled) => moved |= has_polled,
             }
-            moved |= self.hand_over(around, call)
-                || call.go_on_in_stages(around)
-                || call.supply(around);
-            if call.leaves(around, self.queue.len()) {
+            moved |=
+                self.hand_over(around, call) || call.go_on_in_stages(around) || call.supply(around);
+            call.go_on(around, self.queue.len());
+            if call.leaves_at.take_if(|at| *at <= around.now).is_some() {
                 around.seen.count("a client that leaves without QUIT");
-                // What is unanswered is in doubt, or was not sent.
+                call.vanishes = true;
                 call.session.abort();
                 moved = true;
             }
@@ -252,6 +275,9 @@ impl Mailer {
                     around.seen.count(kind_of(error.kind()));
                     if !call.channel.is_in_handshake() {
                         call.write(around);
+                    }
+                    if !error.is_transient() && around.chance.one_in(2) {
+                        self.dials = DIALS;
                     }
                     if let Some(config) = self.config.after(&error) {
                         around.seen.count("another configuration after an error");
@@ -305,6 +331,7 @@ impl Mailer {
             format!("attempt {attempt}: {}", all.join("; "))
         });
         around.ledger.told(attempt, fates);
+        call.in_doubt += usize::from(matches!(outcome.fate(), Fate::InDoubt(_)));
         call.supplied.take_if(|one| one.transaction == transaction);
         call.stages.take_if(|one| one.transaction == transaction);
         let again = |fate: &Fate| match fate {
@@ -425,27 +452,22 @@ impl Call {
         let _ = self.session.quit();
     }
 
-    /// Goes on when a batch is done: with QUIT, or with another batch in a while;
-    /// whether the mailer just leaves.
-    fn leaves(&mut self, around: &mut Around, waiting: usize) -> bool {
+    /// Goes on when a batch is done: with QUIT, or with another batch in a while.
+    fn go_on(&mut self, around: &mut Around, waiting: usize) {
         if self.has_quit || self.batch > 0 || self.probe.is_some() || !self.under_way.is_empty() {
-            return false;
+            return;
         }
         match self.pause {
             None if waiting > 0 && self.session.is_reusable() && !around.chance.one_in(3) => {
                 let time = around.now + around.chance.magnitude(MILLISECOND..=15 * MINUTE);
                 around.at(time, What::Timer(self.channel.id, Side::Client));
                 self.pause = Some(time);
-                false
             }
             // RSET is on its way.
-            None if waiting > 0 && !self.session.is_idle() => false,
-            None if around.chance.one_in(8) => true,
-            None => {
-                self.quit();
-                false
-            }
-            Some(until) if until > around.now => false,
+            None if waiting > 0 && !self.session.is_idle() => {}
+            None if around.chance.one_in(8) => self.leaves_at = Some(around.now),
+            None => self.quit(),
+            Some(until) if until > around.now => {}
             Some(_) => {
                 around.seen.count("a session that is used again");
                 self.begin_batch(around, waiting);
@@ -453,7 +475,6 @@ impl Call {
                     self.probe = self.session.noop().ok();
                 }
                 around.after(0, What::Timer(self.channel.id, Side::Client));
-                false
             }
         }
     }

@@ -211,8 +211,9 @@ impl Around {
             .len()
             .min(pipe.window.saturating_sub(pipe.outstanding));
         if n == 0 {
-            pipe.is_awaited = true;
-            self.seen.count("a full window");
+            if !std::mem::replace(&mut pipe.is_awaited, true) {
+                self.seen.count("a full window");
+            }
             return Written::Full;
         }
         if n > 1 && self.chance.one_in(4) {

@@ -12,9 +12,11 @@ use smtp_proto::{
 
 use crate::{
     agenda::{Around, MILLISECOND, MINUTE, SECOND, Time, What},
+    chance::Chance,
     channel::{Channel, Handshake},
     ledger::{Stored, TOO_MANY, attempt_of, refused, refused_recipient, stored_as},
     network::{Close, ConnectionId, Read, Side, Written},
+    settings::Wants,
     world::{Flaw, PASSWORD, USER, tls_info},
 };
 
@@ -25,6 +27,7 @@ const REPLY_LEN: u64 = 2048;
 pub(crate) struct Receiver {
     number: usize,
     config: Config,
+    wants: Wants,
     flaw: Flaw,
     is_listening: bool,
     /// The most sessions at a time.
@@ -107,9 +110,11 @@ enum Point {
 
 impl Receiver {
     pub(crate) fn new(number: usize, around: &mut Around, flaw: Flaw) -> Self {
+        let (config, wants) = config(&mut around.chance);
         let receiver = Self {
             number,
-            config: config(around),
+            config,
+            wants,
             flaw,
             is_listening: true,
             capacity: around.chance.size(1..=8),
@@ -136,8 +141,8 @@ impl Receiver {
         receiver
     }
 
-    pub(crate) fn tls_policy(&self) -> TlsPolicy {
-        self.config.tls_policy()
+    pub(crate) const fn wants(&self) -> Wants {
+        self.wants
     }
 
     /// Whether anything is left that waits for something.
@@ -150,7 +155,11 @@ impl Receiver {
         let delay = around.chance.magnitude(50..=300 * MILLISECOND);
         if !self.is_listening {
             around.seen.count("a host that does not listen");
-            let delay = if around.chance.one_in(3) { 30 * SECOND } else { delay };
+            let delay = if around.chance.one_in(3) {
+                30 * SECOND
+            } else {
+                delay
+            };
             around.after(delay, What::Dialled(id, false));
             return;
         }
@@ -277,7 +286,9 @@ impl Receiver {
             channel,
             ..
         } = guest;
-        let event = session.poll_event().unwrap_or_else(|error| panic!("{error}"));
+        let event = session
+            .poll_event()
+            .unwrap_or_else(|error| panic!("{error}"));
         let Some(event) = event else {
             return Answer::None;
         };
@@ -367,6 +378,9 @@ impl Receiver {
                     return Answer::Given;
                 };
                 content.extend_from_slice(slice);
+                if self.flaw == Flaw::LosesDots {
+                    content.pop_if(|last| *last == b'.');
+                }
                 if !open.is_refused && around.chance.one_in(self.refusals * 20) {
                     return Answer::RefusesContent;
                 }
@@ -397,9 +411,12 @@ impl Receiver {
                             format!("attempt {attempt} is for {names:?}")
                         });
                         let octets = message.octets();
-                        around.ledger.claim(octets == content.len() as u64, || {
-                            format!("attempt {attempt} has {octets} octets")
-                        });
+                        let is_all = octets == content.len() as u64;
+                        around
+                            .ledger
+                            .claim(is_all || self.flaw == Flaw::LosesDots, || {
+                                format!("attempt {attempt} has {octets} octets")
+                            });
                         let job = Job {
                             guest: channel.id,
                             stored: Stored {
@@ -442,10 +459,9 @@ impl Receiver {
                     .ledger
                     .claim(!is_odd, || format!("discarded: {why:?}"));
                 *open = None;
-                // What is being written may be there in the end all the same.
-                if around.chance.one_in(2) {
-                    self.jobs.retain(|_, job| job.guest != channel.id);
-                }
+                // The client may have been told.
+                self.jobs.retain(|_, job| job.guest != channel.id);
+                assert!(!matches!(thinks, Thinks::Stored(_)));
                 *thinks = Thinks::No;
             }
             Event::Closed => {
@@ -484,7 +500,9 @@ impl Receiver {
         if let Some(waiting) = waiting {
             waiting.thinks = Thinks::Stored(number);
         } else {
-            around.seen.count("a message stored for a client that is gone");
+            around
+                .seen
+                .count("a message stored for a client that is gone");
         }
         match point {
             Point::Never => self.wake(around, guest),
@@ -684,8 +702,7 @@ fn rejection(around: &mut Around, text: &str) -> Rejection {
 }
 
 /// What a server can be told about its host.
-fn config(around: &mut Around) -> Config {
-    let chance = &mut around.chance;
+fn config(chance: &mut Chance) -> (Config, Wants) {
     let mut config = Config::new("mx.example.net".parse().unwrap()).unwrap();
     let mut timeouts = server::Timeouts::default();
     if chance.one_in(3) {
@@ -693,26 +710,28 @@ fn config(around: &mut Around) -> Config {
             chance.magnitude(SECOND..=10 * MINUTE),
         ));
     }
+    let tls = chance.one_of(&[
+        TlsPolicy::None,
+        TlsPolicy::None,
+        TlsPolicy::Opportunistic,
+        TlsPolicy::Required,
+        TlsPolicy::Implicit,
+    ]);
+    let authentication = chance.one_in(4);
     config = config
         .timeouts(timeouts)
         .pipelining(!chance.one_in(5))
         .chunking(!chance.one_in(4))
         .eight_bit_mime(!chance.one_in(4))
         .binary_mime(chance.one_in(2))
-        .tls(chance.one_of(&[
-            TlsPolicy::None,
-            TlsPolicy::None,
-            TlsPolicy::Opportunistic,
-            TlsPolicy::Required,
-            TlsPolicy::Implicit,
-        ]));
+        .tls(tls);
     if chance.one_in(6) {
         config = config.max_message_size(Some(chance.magnitude(10..=50_000)));
     }
     if chance.one_in(8) {
         config = config.max_refused_recipients(chance.below(4));
     }
-    if chance.one_in(4) {
+    if authentication {
         let mechanisms = [
             ServerMechanism::Plain,
             ServerMechanism::Login,
@@ -724,5 +743,9 @@ fn config(around: &mut Around) -> Config {
             .required(chance.one_in(2));
         config = config.authentication(own);
     }
-    config
+    let wants = Wants {
+        tls,
+        authentication,
+    };
+    (config, wants)
 }

@@ -10,7 +10,7 @@ use smtp_proto::{
 };
 
 use crate::{
-    agenda::{HOUR, SECOND},
+    agenda::{HOUR, MILLISECOND, SECOND},
     chance::Chance,
     ledger::{Message, Supply, completed},
     world::{PASSWORD, USER},
@@ -22,57 +22,77 @@ pub(crate) const MAX_UNANSWERED_OCTETS: u64 = Config::DEFAULT_MAX_UNANSWERED_OCT
 /// What may wait besides: a command line, and those of chunks.
 pub(crate) const SOME_LINES: u64 = 4096;
 
-/// For a receiver with this policy.
-pub(crate) fn config(chance: &mut Chance, tls: TlsPolicy, line_endings: LineEndings) -> Config {
+/// What a receiver is known to want.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wants {
+    pub(crate) tls: TlsPolicy,
+    pub(crate) authentication: bool,
+}
+
+/// What a mailer is told.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) config: Config,
+    /// How many messages may be in doubt when a session ends.
+    pub(crate) in_doubt: usize,
+}
+
+/// For a receiver that wants this. Sometimes that does not fit.
+pub(crate) fn settings(chance: &mut Chance, wants: Wants, line_endings: LineEndings) -> Settings {
     let name = "client.example.org".parse().unwrap();
     let mut config = Config::new(&name).unwrap().line_endings(line_endings);
-    let tls = match tls {
+    let tls = match wants.tls {
         TlsPolicy::Implicit => TlsPolicy::Implicit,
-        _ => chance.one_of(&[
-            TlsPolicy::None,
-            TlsPolicy::Opportunistic,
-            TlsPolicy::Opportunistic,
-            TlsPolicy::Required,
-        ]),
+        _ if chance.one_in(20) => chance.one_of(&[TlsPolicy::None, TlsPolicy::Required]),
+        TlsPolicy::Required => chance.one_of(&[TlsPolicy::Opportunistic, TlsPolicy::Required]),
+        _ => chance.one_of(&[TlsPolicy::None, TlsPolicy::Opportunistic]),
     };
     let mut timeouts = Timeouts::default();
     if chance.one_in(3) {
         timeouts = Timeouts::all(Duration::from_micros(chance.magnitude(SECOND..=HOUR)));
     }
     if chance.one_in(3) {
-        timeouts.crossing = Duration::from_micros(chance.magnitude(SECOND..=HOUR));
+        timeouts.crossing = Duration::from_micros(chance.magnitude(MILLISECOND..=HOUR));
     }
+    let pipelining = chance.one_of(&[
+        Pipelining::Off,
+        Pipelining::WithinTransaction,
+        Pipelining::AcrossTransactions,
+        Pipelining::AcrossTransactions,
+    ]);
+    let chunking = chance.one_of(&[
+        Chunking::WhenNeeded,
+        Chunking::WhenAccepted,
+        Chunking::AtOnce,
+        Chunking::AtOnce,
+    ]);
+    let mut messages = Config::DEFAULT_MAX_UNANSWERED_MESSAGES;
     let octets = Config::DEFAULT_MAX_UNANSWERED_OCTETS;
     config = config
         .tls(tls)
         .timeouts(timeouts)
-        .pipelining(chance.one_of(&[
-            Pipelining::Off,
-            Pipelining::WithinTransaction,
-            Pipelining::AcrossTransactions,
-            Pipelining::AcrossTransactions,
-        ]))
-        .chunking(chance.one_of(&[
-            Chunking::WhenNeeded,
-            Chunking::WhenAccepted,
-            Chunking::AtOnce,
-            Chunking::AtOnce,
-        ]))
+        .pipelining(pipelining)
+        .chunking(chunking)
         .quit_with_content(chance.one_in(2));
     if chance.one_in(2) {
+        messages = chance.size(1..=20);
         config = config
-            .max_unanswered_messages(chance.size(1..=20))
+            .max_unanswered_messages(messages)
             .max_unanswered_commands(chance.size(1..=200))
             .max_unanswered_octets(chance.size(1..=octets))
             .max_unanswered_chunks(chance.size(1..=10))
             .chunk_size(chance.size(1..=100_000));
     }
-    if chance.one_in(4) {
+    if wants.authentication != chance.one_in(20) {
         let password = if chance.one_in(6) { "wrong" } else { PASSWORD };
         let authentication = Authentication::password(USER, password).secrets_in_clear(true);
         config = config.authentication(authentication);
     }
-    config
+    let in_doubt = match (pipelining, chunking) {
+        (Pipelining::AcrossTransactions, Chunking::AtOnce) => messages,
+        _ => 1,
+    };
+    Settings { config, in_doubt }
 }
 
 pub(crate) fn message(chance: &mut Chance, line_endings: LineEndings) -> Message {

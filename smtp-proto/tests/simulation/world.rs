@@ -3,7 +3,7 @@
 use smtp_proto::{TlsInfo, client::LineEndings};
 
 use crate::{
-    agenda::{Around, HOUR, SECOND, Seen, Time, What},
+    agenda::{Around, HOUR, SECOND, Seen, Time, Trace, What},
     mailer::Mailer,
     network::Side,
     receiver::Receiver,
@@ -28,6 +28,8 @@ pub(crate) enum Flaw {
     AcceptsBeforeCommit,
     /// Mailers send again what is in doubt.
     SendsAgainInDoubt,
+    /// Receivers lose a dot now and then.
+    LosesDots,
 }
 
 /// What came of a world.
@@ -35,7 +37,6 @@ pub(crate) struct Report {
     /// What must not be; nothing, if all is well.
     pub(crate) wrong: Vec<String>,
     pub(crate) seen: Seen,
-    pub(crate) trace: String,
 }
 
 struct World {
@@ -50,8 +51,8 @@ pub(crate) fn tls_info() -> TlsInfo {
 }
 
 /// From its beginning to its end.
-pub(crate) fn run(seed: u64, flaw: Flaw, traced: bool) -> Report {
-    let mut world = World::new(seed, flaw, traced);
+pub(crate) fn run(seed: u64, flaw: Flaw, trace: &Trace) -> Report {
+    let mut world = World::new(seed, flaw, trace);
     world.run();
     world.around.seen.count("worlds");
     world.around.ledger.balance();
@@ -59,13 +60,12 @@ pub(crate) fn run(seed: u64, flaw: Flaw, traced: bool) -> Report {
     Report {
         wrong: std::mem::take(&mut world.around.ledger.wrong),
         seen: world.around.seen,
-        trace: world.around.trace.text(),
     }
 }
 
 impl World {
-    fn new(seed: u64, flaw: Flaw, traced: bool) -> Self {
-        let mut around = Around::new(seed, traced);
+    fn new(seed: u64, flaw: Flaw, trace: &Trace) -> Self {
+        let mut around = Around::new(seed, trace);
         let receivers: Vec<Receiver> = (0..=around.chance.below(2))
             .map(|number| Receiver::new(number, &mut around, flaw))
             .collect();
@@ -77,7 +77,8 @@ impl World {
                 true => LineEndings::Repair,
                 false => LineEndings::Refuse,
             };
-            let config = settings::config(chance, receivers[receiver].tls_policy(), line_endings);
+            let wants = receivers[receiver].wants();
+            let settings = settings::settings(chance, wants, line_endings);
             let known = around.ledger.messages.len();
             for _ in 0..around.chance.size(1..=12) {
                 let message = settings::message(&mut around.chance, line_endings);
@@ -85,7 +86,7 @@ impl World {
             }
             let own = around.ledger.messages.iter().enumerate().skip(known);
             let own = own.map(|(message, one)| (message, one.recipients));
-            mailers.push(Mailer::new(number, receiver, config, own, flaw));
+            mailers.push(Mailer::new(number, receiver, settings, own, flaw));
             let time = around.chance.magnitude(1..=HOUR);
             around.at(time, What::Mailer(number));
         }
@@ -172,10 +173,15 @@ impl World {
         let stored = around.ledger.has_stored() as u64;
         for (kind, count) in [
             ("messages stored", stored),
-            ("recipients accepted", around.ledger.count(Fate::is_accepted)),
+            (
+                "recipients accepted",
+                around.ledger.count(Fate::is_accepted),
+            ),
             (
                 "recipients refused",
-                around.ledger.count(|fate| matches!(fate, Fate::Refused { .. })),
+                around
+                    .ledger
+                    .count(|fate| matches!(fate, Fate::Refused { .. })),
             ),
             (
                 "recipients to whom nothing was sent",
