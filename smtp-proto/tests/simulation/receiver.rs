@@ -529,12 +529,12 @@ impl Receiver {
     /// Everything is lost that is not on the disk. The clients hear of it now, or
     /// when the host is back.
     pub(crate) fn crash(&mut self, around: &mut Around) {
-        if !self.is_listening {
+        let was_listening = std::mem::replace(&mut self.is_listening, false);
+        if !was_listening && self.guests.is_empty() {
             return;
         }
         around.note("host", || format!("{} crashes", self.number));
         around.seen.count("a crash");
-        self.is_listening = false;
         self.jobs.clear();
         let is_silent = around.chance.one_in(2);
         let guests = std::mem::take(&mut self.guests).into_keys();
@@ -546,7 +546,10 @@ impl Receiver {
                 around.close(id, Side::Server, Close::Abruptly);
             }
         }
-        self.plan_restart(around);
+        // After a shutdown that is planned already.
+        if was_listening {
+            self.plan_restart(around);
+        }
     }
 
     /// Ends, and lets the sessions end what they are at.
@@ -570,10 +573,15 @@ impl Receiver {
 
     /// The sessions have had their time.
     pub(crate) fn abort(&mut self, around: &mut Around) {
-        for (&id, guest) in &mut self.guests {
+        let all: Vec<ConnectionId> = self.guests.keys().copied().collect();
+        for id in all {
+            let Some(guest) = self.guests.get_mut(&id) else {
+                continue;
+            };
             around.seen.count("a session aborted by its server");
             guest.session.abort(around.instant());
-            around.after(0, What::Timer(id, Side::Server));
+            // At once, so that nothing is written to the disk any more.
+            self.wake(around, id);
         }
         self.plan_restart(around);
     }
