@@ -711,6 +711,43 @@ fn a_mechanism_that_cannot_begin_says_nothing() {
 }
 
 #[test]
+fn what_one_mechanism_held_back_is_not_said_by_the_next() {
+    // Too long for the line of AUTH, so that it waits for a challenge.
+    let login = by(speaks(&[b'x'; 400]))
+        .or(sasl::Credentials::password("alice", "wonderland"))
+        .secrets_in_clear(true)
+        .mechanisms(["X-TEST", "LOGIN"]);
+    let mut talk = opening(login, &["AUTH X-TEST LOGIN"]);
+    assert_eq!(talk.out(), "AUTH X-TEST\r\n");
+    talk.exchange("504 not this one\r\n", "AUTH LOGIN\r\n");
+    talk.exchange("334 VXNlcm5hbWU6\r\n", "YWxpY2U=\r\n");
+}
+
+#[test]
+fn what_tls_might_change_is_told_where_it_can_be_had() {
+    for (keywords, has) in [(&["STARTTLS"][..], true), (&[], false)] {
+        let mut talk = opening(by(speaks(b"x")), keywords);
+        let (_, reason) = error(&mut talk);
+        let AuthenticationError::NotOffered { starttls, .. } = reason else {
+            panic!("{reason:?}");
+        };
+        assert_eq!(starttls, has);
+    }
+    // Inside of TLS it is of no use.
+    let mut talk = Talk::new(config().tls(TlsPolicy::Implicit));
+    talk.events();
+    talk.session
+        .handle_tls_established(TlsInfo::new(), talk.now);
+    talk.greet(&["STARTTLS"]);
+    talk.session.authenticate(by(speaks(b"x"))).unwrap();
+    let events = talk.events();
+    assert!(
+        events[0].ends_with("the server offers no authentication"),
+        "{events:?}"
+    );
+}
+
+#[test]
 fn while_a_client_is_authenticated_nothing_else_is_wanted() {
     let mut talk = Talk::open(config(), &["AUTH X-TEST"]);
     assert!(talk.session.wants_transaction() && !talk.session.is_authenticating());
