@@ -91,7 +91,9 @@ const BY_HAND: &[(&str, &str, &[u8])] = &[
           x\n.\nMAIL FROM:<c@d.example>\r\n\r\n.\r\nQUIT\r\n",
     ),
     ("server", "http", b"POST / HTTP/1.1\r\nHost: a\r\n\r\n"),
-    ("dialogue", "usual", b"\0\0\0\0\0\0\0\0"),
+    ("dialogue", "usual", &[0; 64]),
+    ("pair", "usual", &[0; 64]),
+    ("pair", "agreement", &[2; 64]),
 ];
 
 /// The dialogues by name, those of the other directory too.
