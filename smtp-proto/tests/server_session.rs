@@ -1181,3 +1181,29 @@ fn s_009_an_abort_says_421_whatever_is_going_on() {
     assert!(matches!(session.poll_event(), Ok(None)));
     assert_eq!(session.state(), State::Closing);
 }
+
+#[test]
+fn s_008_a_question_does_not_outlive_the_connection() {
+    let lines = [
+        "EHLO a\r\n",
+        "MAIL FROM:<a@b>\r\n",
+        "RCPT TO:<b@c>\r\n",
+        "DATA\r\n",
+        "hello\r\n.\r\n",
+    ];
+    for open in 0..lines.len() {
+        let mut server = Server::new(config());
+        server.send(lines[..open].concat());
+        server.client_reads = false;
+        server.session.handle_input(lines[open].as_bytes(), at(0));
+        while let Ok(Some(Event::Content(_))) = server.session.poll_event() {}
+        server.session.handle_write_closed(at(1));
+        let before = server.seen.len();
+        server.drive();
+        let mut expected = vec![Seen::Discarded(Discarded::EndOfInput), Seen::Closed];
+        if open < 2 {
+            expected.remove(0);
+        }
+        assert_eq!(server.seen[before..], expected, "{}", lines[open]);
+    }
+}

@@ -26,6 +26,7 @@ pub mod paths;
 pub mod relay;
 pub mod replies;
 pub mod sasl;
+pub mod seeds;
 pub mod server;
 pub mod service;
 pub mod talk;
