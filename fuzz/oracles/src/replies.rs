@@ -8,6 +8,7 @@ use smtp_proto::{
 
 use crate::tape::Tape;
 
+#[allow(single_use_lifetimes, reason = "an anonymous one is not stable")]
 fn parse<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Reply>, Option<ReplyParseError>) {
     let mut parser = ReplyParser::default();
     let mut replies = Vec::new();
