@@ -919,6 +919,14 @@ fn back_pressure_a_client_that_does_not_read() {
         Error::InputOverflow
     );
     assert_eq!(server.session.poll_timeout(), None);
+    assert!(!server.session.wants_input());
+
+    let mut server = Server::new(config());
+    server.client_reads = false;
+    server.send("NOOP\r\nNO");
+    assert!(server.session.wants_input());
+    server.session.handle_input(b"", at(0));
+    assert!(!server.session.wants_input(), "nothing more will come");
 }
 
 #[test]
