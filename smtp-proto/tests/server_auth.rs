@@ -700,3 +700,19 @@ fn s_041_nothing_is_listed_that_everything_is_refused_before() {
     assert!(!server.ask(HELLO).contains("AUTH"));
     assert_eq!(server.code(RIGHT), "530 5.7.0");
 }
+
+#[test]
+fn external_only_where_there_is_a_certificate() {
+    let certified = Authentication::new().mechanisms([ServerMechanism::External]);
+    for (tls, offered) in [
+        (tls_info().client_certificate(*b"der"), true),
+        (tls_info().server_certificate(*b"der"), false),
+    ] {
+        let mut server = Server::of(Session::new(with(certified.clone()), Instant::ORIGIN));
+        server.secure_with(tls);
+        let hello = server.ask(HELLO);
+        assert_eq!(hello.contains("AUTH EXTERNAL"), offered, "{hello}");
+        let said = server.ask("AUTH EXTERNAL =");
+        assert_eq!(said == SUCCEEDED, offered, "{said}");
+    }
+}

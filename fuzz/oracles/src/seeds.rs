@@ -29,6 +29,15 @@ pub fn seeds(target: &str) -> BTreeMap<String, Vec<u8>> {
     let by_hand = BY_HAND.iter().filter(|(of, ..)| *of == target);
     seeds.extend(by_hand.map(|(_, name, octets)| ((*name).to_owned(), octets.to_vec())));
     seeds.retain(|_, octets| !octets.is_empty());
+    for (name, octets) in &mut seeds {
+        // Behind the last NUL nothing is said any more, but decided.
+        let is_said = !BY_HAND
+            .iter()
+            .any(|(of, known, _)| of == &target && known == name);
+        if is_said && octets.contains(&0) {
+            octets.push(0);
+        }
+    }
     seeds
 }
 
@@ -37,7 +46,7 @@ const BY_HAND: &[(&str, &str, &[u8])] = &[
     ("replies", "codes-differ", b"250-a\r\n550 b\r\n"),
     ("replies", "lf-only", b"220-a\n220 b\n"),
     ("replies", "code-alone", b"250\r\n250-\r\n250 \r\n"),
-    ("replies", "nul", b"220 a\0b\r\n"),
+    ("replies", "nul", b"220 a\0b\r\n\0"),
     (
         "ehlo",
         "odd",
