@@ -5,12 +5,15 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use smtp_oracles::{
     client::{
         self,
-        plan::{Plan, Turn},
+        plan::{Act, Message, Plan, Turn},
     },
     dialogue::dialogue,
     tape::Octets,
 };
-use smtp_proto::{TlsPolicy, client::Authentication};
+use smtp_proto::{
+    TlsPolicy,
+    client::{Authentication, Chunking, Pipelining, RecipientPolicy},
+};
 
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
@@ -134,6 +137,105 @@ proptest! {
                 ..Turn::of(SAYS[says].as_bytes())
             })
             .collect();
+        client::check(&plan);
+    }
+}
+
+/// What an application asks for, at the right time or not.
+fn request() -> impl Strategy<Value = Act> {
+    let message = (0..4_usize, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(more, streamed, all, in_one)| Message {
+            more,
+            streamed,
+            policy: if all {
+                RecipientPolicy::AllOrNothing
+            } else {
+                RecipientPolicy::Partial
+            },
+            in_one,
+            outcome_only: false,
+        },
+    );
+    prop_oneof![
+        3 => message.prop_map(Act::Send),
+        2 => Just(Act::Mail),
+        4 => Just(Act::Rcpt),
+        2 => Just(Act::Data),
+        1 => Just(Act::Reset),
+        1 => Just(Act::Noop),
+        1 => Just(Act::Vrfy),
+        1 => Just(Act::Quit),
+        1 => Just(Act::Authenticate),
+        1 => Just(Act::Abandon),
+        2 => (1..20_usize).prop_map(Act::Piece),
+        2 => Just(Act::BadPiece),
+        1 => Just(Act::Established),
+        1 => Just(Act::HandshakeFailed),
+        1 => Just(Act::WriteClosed),
+    ]
+}
+
+/// A server that says what is likely to be next, line by line.
+fn line() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        8 => Just("250 ok\r\n"),
+        3 => Just("354 go\r\n"),
+        1 => Just("550 5.1.1 no\r\n"),
+        1 => Just("452 4.5.3 no\r\n"),
+    ]
+}
+
+fn way() -> impl Strategy<Value = (Pipelining, Chunking)> {
+    select(&smtp_oracles::agreement::WAYS[..])
+}
+
+const OPENING: [&str; 2] = ["220 mx\r\n", "250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n"];
+
+proptest! {
+    #![proptest_config(cases(3000))]
+
+    /// A request that cannot be is an error, and the session is as it was; one that
+    /// can be has its one end.
+    #[test]
+    fn misuse_never_changes_the_session(
+        (pipelining, chunking) in way(),
+        opening in vec(request(), 0..6),
+        turns in vec((line(), vec(request(), 0..4), any::<bool>()), 0..25),
+    ) {
+        let mut plan = Plan::of(b"");
+        (plan.pipelining, plan.chunking) = (pipelining, chunking);
+        plan.opening = opening;
+        plan.turns = OPENING.iter().map(|says| Turn::of(says.as_bytes())).collect();
+        plan.turns.extend(turns.into_iter().map(|(says, acts, streams)| Turn {
+            acts,
+            streams,
+            ..Turn::of(says.as_bytes())
+        }));
+        client::check(&plan);
+    }
+
+    /// At whatever place a server stops: the deadline ends what waits for it, and
+    /// what becomes of each recipient is told.
+    #[test]
+    fn c_096_deadlines_fire_wherever_the_server_stops(
+        (pipelining, chunking) in way(),
+        messages in vec((0..3_usize, any::<bool>()), 1..5),
+        says in vec(line(), 0..20),
+        take in prop_oneof![3 => Just(usize::MAX), 1 => 0..60_usize],
+        wait in any::<u16>(),
+    ) {
+        let mut plan = Plan::of(b"");
+        (plan.pipelining, plan.chunking) = (pipelining, chunking);
+        plan.opening = messages
+            .into_iter()
+            .map(|(more, streamed)| Act::Send(Message { more, streamed, ..Message::default() }))
+            .chain([Act::Quit])
+            .collect();
+        let says = OPENING.into_iter().chain(says);
+        plan.turns = says.map(|says| Turn::of(says.as_bytes())).collect();
+        let last = plan.turns.last_mut().unwrap();
+        last.take = take;
+        last.acts = vec![Act::Wait(wait), Act::TimeOut, Act::TimeOut];
         client::check(&plan);
     }
 }

@@ -1,6 +1,7 @@
 //! Authentication, from either side.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::{collection::vec, prelude::*, sample::select};
 use smtp_oracles::{
     sasl::{challenges, honest, mechanisms, responses},
@@ -41,6 +42,24 @@ proptest! {
         decisions in vec(any::<u8>(), 0..10),
     ) {
         challenges(mechanism, &lines.concat(), &mut Tape::new(&decisions));
+    }
+
+    /// A server that has seen neither the password nor what is stored of it may say
+    /// what it likes.
+    #[test]
+    fn c_203_c_204_a_forged_proof_never_succeeds(
+        signature in prop_oneof![
+            vec(any::<u8>(), 0..40).prop_map(|octets| STANDARD.encode(octets)),
+            "[ -~]{0,20}",
+        ],
+        last in select(&["235 ok\r\n", "334 \r\n235 ok\r\n"][..]),
+    ) {
+        for mechanism in mechanisms() {
+            let forged = STANDARD.encode(format!("v={signature}"));
+            let lines = format!("abc,s=c2FsdA==,i=4096\n334 {forged}\r\n{last}");
+            // Of the lines the first alone goes on with what the client has said.
+            challenges(mechanism, lines.as_bytes(), &mut Tape::new(&[0, 0, 0, 2, 0]));
+        }
     }
 
     #[test]
