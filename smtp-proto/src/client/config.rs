@@ -1,6 +1,7 @@
 //! What a client session is told before it begins.
 
 use alloc::string::ToString;
+use core::net::Ipv4Addr;
 
 use super::{
     authentication::Authentication,
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     TlsPolicy,
-    types::{CommandTextError, HelloName, Host},
+    types::{AddressLiteral, CommandTextError, HelloName, Host},
     wire::ReplyLimits,
 };
 
@@ -69,14 +70,15 @@ impl Config {
 
     /// The defaults, for a client of this name: its fully-qualified domain
     /// name or, if it has none, its address as a literal (RFC 5321 section
-    /// 4.1.1.1).
+    /// 4.1.1.1). An IPv4 address without brackets, which the grammar takes for a
+    /// name and servers refuse, gets them.
     ///
     /// # Errors
     /// [`CommandTextError`] if the name has U-labels, which may not be sent
     /// here (RFC 6531 section 3.7.1): give the A-labels.
     pub fn new(name: &Host) -> Result<Self, CommandTextError> {
         Ok(Self {
-            name: HelloName::new(&name.to_string())?,
+            name: HelloName::new(&in_brackets(name).to_string())?,
             tls: TlsPolicy::default(),
             authentication: None,
             pipelining: Pipelining::default(),
@@ -295,6 +297,17 @@ impl Config {
     pub fn max_queued(mut self, requests: usize) -> Self {
         self.max_queued = requests;
         self
+    }
+}
+
+/// The host, as a literal if its name is an address.
+fn in_brackets(host: &Host) -> Host {
+    match host {
+        Host::Domain(name) => match name.as_str().parse::<Ipv4Addr>() {
+            Ok(address) => AddressLiteral::V4(address).into(),
+            Err(_) => host.clone(),
+        },
+        Host::Literal(_) => host.clone(),
     }
 }
 
