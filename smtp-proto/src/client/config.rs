@@ -1,6 +1,9 @@
 //! What a client session is told before it begins.
 
-use alloc::string::ToString;
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::net::Ipv4Addr;
 
 use super::{
@@ -35,6 +38,7 @@ pub struct Config {
     pub(super) authentication: Option<Authentication>,
     pub(super) pipelining: Pipelining,
     pub(super) helo_fallback: HeloFallback,
+    pub(super) ignored_keywords: Vec<String>,
     pub(super) content: ContentPolicy,
     pub(super) long_local_parts: bool,
     pub(super) timeouts: Timeouts,
@@ -83,6 +87,7 @@ impl Config {
             authentication: None,
             pipelining: Pipelining::default(),
             helo_fallback: HeloFallback::default(),
+            ignored_keywords: Vec::new(),
             content: ContentPolicy::default(),
             long_local_parts: false,
             timeouts: Timeouts::default(),
@@ -165,6 +170,18 @@ impl Config {
     #[must_use]
     pub fn helo_fallback(mut self, fallback: HeloFallback) -> Self {
         self.helo_fallback = fallback;
+        self
+    }
+
+    /// Takes these keywords for not offered, in any case: for servers that offer
+    /// what they then refuse, `SIZE` or `8BITMIME` as a rule. Sees to it that nothing is
+    /// said that belongs to them; a message that needs them is not sent.
+    #[must_use]
+    pub fn ignore_keywords<K: Into<String>>(
+        mut self,
+        keywords: impl IntoIterator<Item = K>,
+    ) -> Self {
+        self.ignored_keywords = keywords.into_iter().map(Into::into).collect();
         self
     }
 

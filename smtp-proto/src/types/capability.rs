@@ -360,6 +360,28 @@ impl Capabilities {
         all
     }
 
+    /// The same without these keywords. The octets that came are kept.
+    #[must_use]
+    pub fn without(self, keywords: &[impl AsRef<str>]) -> Self {
+        if keywords.is_empty() {
+            return self;
+        }
+        let is_meant = |capability: &Capability| {
+            let mut keywords = keywords.iter().map(AsRef::as_ref);
+            keywords.any(|keyword| keyword.eq_ignore_ascii_case(capability.keyword()))
+        };
+        let mut left = Self {
+            raw: self.raw,
+            ..Self::default()
+        };
+        for capability in self.list {
+            if !is_meant(&capability) {
+                left.push(capability);
+            }
+        }
+        left
+    }
+
     #[inline]
     fn push(&mut self, capability: Capability) {
         self.bits |= capability.bit();
