@@ -137,6 +137,10 @@ impl Config {
     ///   configuration for the server from then on; nothing here remembers it.
     ///   Which messages may be sent again, their outcomes say:
     ///   [`Outcome::may_be_sent_again`](super::Outcome::may_be_sent_again).
+    /// - One command at a time, where a group of commands was not answered in time
+    ///   ([`TimedOut`](ErrorKind::TimedOut) at MAIL, RCPT or DATA): there are servers
+    ///   that lose commands in groups, or hold their answers back, although they offer
+    ///   `PIPELINING`.
     ///
     /// Adapters have the error inside of theirs (`Error::session`).
     #[must_use]
@@ -149,6 +153,11 @@ impl Config {
         };
         if dropped && self.pipelining == Pipelining::AcrossTransactions {
             return Some(self.clone().pipelining(Pipelining::WithinTransaction));
+        }
+        let stalled = *error.kind() == ErrorKind::TimedOut
+            && matches!(error.phase(), Phase::Mail | Phase::Rcpt | Phase::Data);
+        if stalled && self.pipelining != Pipelining::Off {
+            return Some(self.clone().pipelining(Pipelining::Off));
         }
         let broken = match error.kind() {
             ErrorKind::PlaintextAfterStartTls => true,
