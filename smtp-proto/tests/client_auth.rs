@@ -2,13 +2,14 @@
 //! ends.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use smtp_oracles::talk::{EHLO, Talk, code, config, hello, message};
 use smtp_proto::{
     TlsInfo, TlsPolicy,
     client::{
         Authentication, AuthenticationError, CommandError, Config, Error, ErrorKind, Event, Phase,
     },
-    sasl::{self, Challenge, Mechanism},
+    sasl::{self, Challenge, ChannelBinding, Mechanism},
     types::Secret,
 };
 
@@ -16,6 +17,8 @@ use smtp_proto::{
 #[derive(Clone, Debug, Default)]
 struct Scripted {
     initial: Option<Vec<u8>>,
+    /// It cannot begin.
+    failure: Option<sasl::Error>,
     responses: Vec<Result<Vec<u8>, sasl::Error>>,
     exposes: bool,
     proof: Option<sasl::Error>,
@@ -29,7 +32,10 @@ impl Mechanism for Scripted {
         self.exposes
     }
     fn start(&mut self) -> Result<Option<Secret>, sasl::Error> {
-        Ok(self.initial.take().map(Secret::new))
+        match self.failure.take() {
+            Some(error) => Err(error),
+            None => Ok(self.initial.take().map(Secret::new)),
+        }
     }
     fn respond(&mut self, challenge: Challenge<'_>) -> Result<Secret, sasl::Error> {
         if self.responses.is_empty() {
@@ -124,6 +130,25 @@ fn c_062_q45_a_long_initial_response_waits_for_a_challenge() {
 }
 
 #[test]
+fn c_062_an_auth_line_has_512_octets_at_most() {
+    for name in ["X-AB", "X-ABC", "X-ABCD", "X-ABCDE"] {
+        for length in 360..385 {
+            let octets = vec![b'x'; length];
+            let made = move |_: Option<&TlsInfo>| Some(Box::new(speaks(&octets)) as Box<_>);
+            let mut talk = opening(
+                Authentication::custom(name, made),
+                &[&format!("AUTH {name}")],
+            );
+            let encoded = 4 * usize::div_ceil(length, 3);
+            let whole = "AUTH ".len() + name.len() + " ".len() + encoded + "\r\n".len();
+            let short = "AUTH ".len() + name.len() + "\r\n".len();
+            let expected = if whole <= 512 { whole } else { short };
+            assert_eq!(talk.out().len(), expected, "{name} {length}");
+        }
+    }
+}
+
+#[test]
 fn c_063_a_challenge_and_a_response_of_12288_octets() {
     let mut talk = opening(by(Scripted::default()), &["AUTH X-TEST"]);
     talk.out();
@@ -176,6 +201,33 @@ fn q50_endless_challenges() {
     talk.exchange("501 ok\r\n", "QUIT\r\n");
     let (_, reason) = error(&mut talk);
     assert!(matches!(reason, AuthenticationError::TooManyRounds { .. }));
+}
+
+#[test]
+fn q50_each_mechanism_has_its_own_rounds() {
+    let login = Authentication::password("alice", "wonderland")
+        .secrets_in_clear(true)
+        .mechanisms(["LOGIN", "PLAIN"])
+        .max_rounds(2);
+    let mut talk = opening(login, &["AUTH LOGIN PLAIN"]);
+    assert_eq!(talk.out(), "AUTH LOGIN\r\n");
+    talk.exchange("334 VXNlcm5hbWU6\r\n", "YWxpY2U=\r\n");
+    talk.exchange("334 UGFzc3dvcmQ6\r\n", "d29uZGVybGFuZA==\r\n");
+    // One more challenge than there are rounds left of those before.
+    talk.exchange(
+        "504 not this one\r\n",
+        "AUTH PLAIN AGFsaWNlAHdvbmRlcmxhbmQ=\r\n",
+    );
+    talk.exchange("235 ok\r\n", "MAIL FROM:<alice@example.org>\r\n");
+
+    let again = |talk: &mut Talk| talk.exchange("334 Zm9v\r\n", "Zm9v\r\n");
+    let two = Authentication::custom("X-ONE", |_| Some(Box::new(Scripted::default())))
+        .max_rounds(1)
+        .mechanisms(["X-ONE"]);
+    let mut talk = opening(two, &["AUTH X-ONE"]);
+    assert_eq!(talk.out(), "AUTH X-ONE\r\n");
+    again(&mut talk);
+    talk.exchange("334 Zm9v\r\n", "*\r\n");
 }
 
 #[test]
@@ -606,4 +658,155 @@ fn nothing_is_configured_by_accident() {
     let mut talk = Talk::open(config(), &["AUTH PLAIN LOGIN"]);
     assert_eq!(talk.out(), "");
     let _: Config = config();
+}
+
+#[test]
+fn the_driver_cannot_write_the_response() {
+    let mut talk = opening(by(Scripted::default()), &["AUTH X-TEST"]);
+    assert_eq!(talk.out(), "AUTH X-TEST\r\n");
+    talk.session.handle_write_closed(talk.now);
+    talk.exchange("334 Zm9v\r\n", "");
+    // What comes now is no answer to a response that has not left.
+    talk.say("235 welcome\r\n");
+    talk.events();
+    assert_eq!(*talk.error.unwrap().kind(), ErrorKind::Unsolicited);
+    assert_eq!(talk.session.authenticated(), None);
+}
+
+#[test]
+fn a_mechanism_that_cannot_begin_says_nothing() {
+    let failure = sasl::Error::Other("no key at hand");
+    let unable = Scripted {
+        failure: Some(failure.clone()),
+        ..Scripted::default()
+    };
+    let mut talk = opening(by(unable), &["AUTH X-TEST"]);
+    assert_eq!(talk.out(), "QUIT\r\n");
+    let (_, reason) = error(&mut talk);
+    assert!(matches!(reason, AuthenticationError::Mechanism { error, .. } if error == failure));
+
+    // The session goes on if it was open.
+    let unable = |user, password, name| {
+        let mut talk = Talk::open(config(), &[&format!("AUTH {name}")]);
+        talk.session.set_seed([7; 32]);
+        let login = Authentication::password(user, password)
+            .secrets_in_clear(true)
+            .mechanisms([name]);
+        talk.session.authenticate(login).unwrap();
+        if talk.out() != "" {
+            // These two say who the client is once they are asked.
+            assert!(matches!(name, "LOGIN" | "CRAM-MD5"), "{name}");
+            talk.exchange("334 PDFAeD4=\r\n", "*\r\n");
+            talk.say("501 cancelled\r\n");
+        }
+        let events = talk.events();
+        assert!(
+            events[0].contains("credentials that cannot be"),
+            "{events:?}"
+        );
+        assert!(talk.session.authenticated().is_none() && talk.session.is_idle());
+    };
+    for name in ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256"] {
+        unable("", "wonderland", name);
+        unable("alice", "", name);
+    }
+    unable("a\0b", "wonderland", "PLAIN");
+    unable("a\0b", "wonderland", "SCRAM-SHA-256");
+}
+
+#[test]
+fn what_one_mechanism_held_back_is_not_said_by_the_next() {
+    // Too long for the line of AUTH, so that it waits for a challenge.
+    let login = by(speaks(&[b'x'; 400]))
+        .or(sasl::Credentials::password("alice", "wonderland"))
+        .secrets_in_clear(true)
+        .mechanisms(["X-TEST", "LOGIN"]);
+    let mut talk = opening(login, &["AUTH X-TEST LOGIN"]);
+    assert_eq!(talk.out(), "AUTH X-TEST\r\n");
+    talk.exchange("504 not this one\r\n", "AUTH LOGIN\r\n");
+    talk.exchange("334 VXNlcm5hbWU6\r\n", "YWxpY2U=\r\n");
+}
+
+#[test]
+fn what_tls_might_change_is_told_where_it_can_be_had() {
+    for (keywords, has) in [(&["STARTTLS"][..], true), (&[], false)] {
+        let mut talk = opening(by(speaks(b"x")), keywords);
+        let (_, reason) = error(&mut talk);
+        let AuthenticationError::NotOffered { starttls, .. } = reason else {
+            panic!("{reason:?}");
+        };
+        assert_eq!(starttls, has);
+    }
+    // Inside of TLS it is of no use.
+    let mut talk = Talk::new(config().tls(TlsPolicy::Implicit));
+    talk.events();
+    talk.session
+        .handle_tls_established(TlsInfo::new(), talk.now);
+    talk.greet(&["STARTTLS"]);
+    talk.session.authenticate(by(speaks(b"x"))).unwrap();
+    let events = talk.events();
+    assert!(
+        events[0].ends_with("the server offers no authentication"),
+        "{events:?}"
+    );
+}
+
+#[test]
+fn while_a_client_is_authenticated_nothing_else_is_wanted() {
+    let mut talk = Talk::open(config(), &["AUTH X-TEST"]);
+    assert!(talk.session.wants_transaction() && !talk.session.is_authenticating());
+    talk.session.authenticate(by(speaks(b"x"))).unwrap();
+    assert!(!talk.session.wants_transaction() && talk.session.is_authenticating());
+    talk.out();
+    talk.say("235 ok\r\n");
+    assert!(talk.session.wants_transaction() && !talk.session.is_authenticating());
+    talk.session.handle_write_closed(talk.now);
+    assert!(!talk.session.wants_transaction());
+}
+
+#[test]
+fn the_binding_and_the_work_that_are_asked_for() {
+    let login = |binding| {
+        Authentication::password("alice", "wonderland")
+            .channel_binding(binding)
+            .mechanisms(["SCRAM-SHA-256-PLUS"])
+    };
+    let tls = || TlsInfo::new().exporter(vec![7; 32]);
+    let mut talk = Talk::new(config().tls(TlsPolicy::Implicit));
+    talk.session.set_seed([7; 32]);
+    assert_eq!(talk.events(), ["starttls"]);
+    talk.session.handle_tls_established(tls(), talk.now);
+    talk.greet(&["AUTH SCRAM-SHA-256-PLUS"]);
+    // There is no certificate to bind to.
+    let other = login(ChannelBinding::ServerEndPoint);
+    talk.session.authenticate(other).unwrap();
+    assert_eq!(talk.out(), "");
+    assert!(talk.events()[0].contains("not authenticated"));
+    let exporter = login(ChannelBinding::Exporter).max_iterations(4096);
+    talk.session.authenticate(exporter).unwrap();
+    let line = talk.out();
+    // p=tls-exporter
+    assert!(
+        line.starts_with("AUTH SCRAM-SHA-256-PLUS cD10bHMtZXhwb3J0ZXI"),
+        "{line}"
+    );
+    // More work than was allowed is not begun.
+    let first = STANDARD
+        .decode(line.trim_end().rsplit(' ').next().unwrap())
+        .unwrap();
+    let first = String::from_utf8(first).unwrap();
+    let nonce = first.rsplit("r=").next().unwrap();
+    let challenge = STANDARD.encode(format!("r={nonce}x,s=c2FsdA==,i=4097"));
+    talk.exchange(&format!("334 {challenge}\r\n"), "*\r\n");
+}
+
+#[test]
+fn what_is_configured_is_shown_without_its_secrets() {
+    let login = by(speaks(b"x")).or(sasl::Credentials::password("alice", "wonderland"));
+    let shown = format!("{login:?}");
+    assert!(
+        shown.contains("X-TEST") && shown.contains("alice"),
+        "{shown}"
+    );
+    assert!(!shown.contains("wonderland"), "{shown}");
 }

@@ -1,9 +1,11 @@
 //! Content in chunks: BDAT (RFC 3030).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-use smtp_oracles::talk::{Talk, config, message, transaction};
+use smtp_oracles::talk::{Talk, config, message, secs, transaction};
 use smtp_proto::{
-    client::{Chunking, Config, ContentError, ErrorKind, LineEndings, Pipelining, RecipientPolicy},
+    client::{
+        Chunking, Config, ContentError, ErrorKind, LineEndings, Phase, Pipelining, RecipientPolicy,
+    },
     types::BodyType,
 };
 
@@ -450,4 +452,45 @@ fn c_106_c_146_quit_waits_for_those_who_were_put_off() {
         talk.fates(),
         ["m1 to1 accepted: 250 taken", "m1 to2 accepted: 250 too"]
     );
+}
+
+#[test]
+fn c_167_pieces_fill_a_chunk_to_its_last_octet() {
+    let chunks = flights(
+        careful().chunk_size(10),
+        OFFERED,
+        &[b"123\r\n", b"678\r\n", b"\r\n"],
+    );
+    let both = "BDAT 10\r\n123\r\n678\r\nBDAT 2 LAST\r\n\r\n";
+    assert_eq!(chunks, [GROUP, both]);
+}
+
+#[test]
+fn what_is_going_on_is_what_the_server_is_to_answer() {
+    let mut talk = Talk::open(at_once().chunk_size(10), OFFERED);
+    talk.session.send(message(&["bob"])).unwrap();
+    assert_eq!(talk.session.phase(), Phase::Content, "it has not left");
+    talk.out();
+    assert_eq!(talk.session.phase(), Phase::Mail);
+    talk.say("250 ok\r\n");
+    assert_eq!(talk.session.phase(), Phase::Rcpt);
+    talk.eof();
+    assert_eq!(talk.fates(), ["m1 to1 not sent: connection lost at RCPT"]);
+    assert_eq!(talk.session.phase(), Phase::Idle);
+}
+
+#[test]
+fn a_chunk_that_was_long_in_coming_has_all_its_time() {
+    let mut talk = Talk::open(careful(), OFFERED);
+    talk.session.send(transaction(&["bob"])).unwrap();
+    talk.out();
+    talk.say("250 ok\r\n250 ok\r\n");
+    assert_eq!(talk.remaining(), None, "it is the application's turn");
+    talk.wait(secs(3600));
+    talk.session.body().unwrap().write("x\r\n").unwrap();
+    talk.session.body().unwrap().finish().unwrap();
+    // As long as a block of content may take to leave.
+    assert_eq!(talk.remaining(), Some(secs(180)));
+    assert_eq!(talk.out(), "BDAT 3 LAST\r\nx\r\n");
+    assert_eq!(talk.remaining(), Some(secs(600)));
 }

@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use smtp_oracles::talk::{Talk, config, mailbox, transaction};
 use smtp_proto::client::{
     CommandError, Config, ContentError, Fate, LineEndings, NotSent, Phase, Transaction,
@@ -415,4 +416,51 @@ fn c_224_content_checks_come_before_anything_is_sent() {
     assert!(!fate.is_transient() && fate.reply().is_none());
     assert!(talk.session.is_reusable());
     assert!(talk.session.rcpt(mailbox("a@b.example")).is_err());
+}
+
+#[test]
+fn c_076_nul_where_it_is_allowed() {
+    let made = || transaction(&["bob"]).content("a\0b\r\n");
+    let mut talk = Talk::open(config(), &[]);
+    let refused = talk.session.send(made());
+    let nul = CommandError::Content(ContentError::Nul { offset: 1 });
+    assert_eq!(refused, Err(nul));
+    assert_eq!(
+        at_content(config().nul_in_content(true), made()).out(),
+        "a\0b\r\n.\r\n"
+    );
+}
+
+#[test]
+fn the_log_counts_what_came_piece_by_piece() {
+    let mut talk = at_content(config(), transaction(&["bob"]));
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&lines);
+    talk.session
+        .set_transcript(move |entry| sink.lock().unwrap().push(entry.to_string()));
+    for piece in ["Subject: x\r\n", "\r\n", ".\r\n"] {
+        talk.session.body().unwrap().write(piece).unwrap();
+    }
+    talk.session.body().unwrap().finish().unwrap();
+    assert_eq!(
+        lines.lock().unwrap().as_slice(),
+        ["C: (17 octets of content)"]
+    );
+}
+
+#[test]
+fn content_is_given_up_when_its_fate_is_known() {
+    // Shared with the caller, and long enough not to be copied.
+    let content = Bytes::from(vec![b'x'; 900]);
+    let mut talk = at_content(config(), transaction(&["bob"]).content(content.clone()));
+    talk.out();
+    assert!(!content.is_unique());
+    talk.say("250 ok\r\n");
+    assert_eq!(talk.fates(), ["m1 to1 accepted: 250 ok"]);
+    assert!(content.is_unique());
+
+    let mut talk = at_content(config(), transaction(&["bob"]).content(content.clone()));
+    talk.eof();
+    assert!(content.is_unique(), "nothing of it will be sent");
+    talk.events();
 }

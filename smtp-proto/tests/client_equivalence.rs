@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use proptest::prelude::*;
+use smtp_oracles::agreement::{WAYS, agrees_with_lock_step, contradicts_nothing, smooth};
 use smtp_oracles::relay::{End, Message, Rule, Settings, run};
-use smtp_proto::client::{Chunking, Pipelining};
 
 fn a_rule() -> impl Strategy<Value = Rule> {
     let codes = |codes: &'static [u16]| prop::collection::vec(prop::sample::select(codes), 6);
@@ -18,29 +18,18 @@ fn a_rule() -> impl Strategy<Value = Rule> {
         prop::sample::select(&[354_u16, 503, 554][..]),
         any::<bool>(),
     )
-        .prop_map(
-            |(mail, mut rcpt, mut data, mut end, mut quota, for_nobody, smooth)| {
-                // Who goes with whom depends on pipelining where a server says that
-                // no more fit, so that other refusals would then hit others.
-                if smooth {
-                    data.fill(354);
-                    end.fill(250);
-                    quota.fill(usize::MAX);
-                } else {
-                    for code in rcpt.iter_mut().filter(|code| **code == 452) {
-                        *code = 550;
-                    }
-                }
-                Rule {
-                    mail,
-                    rcpt,
-                    data,
-                    end,
-                    quota,
-                    for_nobody,
-                }
-            },
-        )
+        .prop_map(|(mail, rcpt, data, end, quota, for_nobody, puts_off)| {
+            let mut rule = Rule {
+                mail,
+                rcpt,
+                data,
+                end,
+                quota,
+                for_nobody,
+            };
+            smooth(&mut rule, puts_off);
+            rule
+        })
 }
 
 fn messages() -> impl Strategy<Value = Vec<Message>> {
@@ -53,23 +42,6 @@ fn messages() -> impl Strategy<Value = Vec<Message>> {
     );
     prop::collection::vec(message, 1..6)
 }
-
-/// Every way to send.
-const WAYS: [(Pipelining, Chunking); 9] = {
-    use Chunking::{AtOnce, WhenAccepted, WhenNeeded};
-    use Pipelining::{AcrossTransactions, Off, WithinTransaction};
-    [
-        (Off, WhenNeeded),
-        (Off, WhenAccepted),
-        (Off, AtOnce),
-        (WithinTransaction, WhenNeeded),
-        (WithinTransaction, WhenAccepted),
-        (WithinTransaction, AtOnce),
-        (AcrossTransactions, WhenNeeded),
-        (AcrossTransactions, WhenAccepted),
-        (AcrossTransactions, AtOnce),
-    ]
-};
 
 /// Sizes and bounds, for any way to send.
 fn some_settings() -> impl Strategy<Value = Settings> {
@@ -104,16 +76,9 @@ proptest! {
         list in messages(),
         some in some_settings(),
     ) {
-        let lock_step = run(&rule, &Settings::lock_step(), &list, End::Quit);
-        let whole = lock_step.told();
-        let puts_off = rule.rcpt.contains(&452);
         for (pipelining, chunking) in WAYS {
-            let mut settings = Settings { pipelining, chunking, ..some.clone() };
-            // With the content QUIT goes out before it is known who is put off.
-            settings.quit_with_content &= !(puts_off && chunking == Chunking::AtOnce);
-            let run = run(&rule, &settings, &list, End::Quit);
-            prop_assert_eq!(&run.told(), &whole, "{:?}", settings);
-            run.check(&whole, &settings, End::Quit);
+            let settings = Settings { pipelining, chunking, ..some.clone() };
+            agrees_with_lock_step(&rule, &list, &settings);
         }
     }
 
@@ -121,27 +86,11 @@ proptest! {
     fn c_096_an_end_at_random_contradicts_no_fate(
         rule in a_rule(),
         list in messages(),
-        mut settings in some_settings(),
-        kind in 0..8,
-        at in any::<prop::sample::Index>(),
+        settings in some_settings(),
+        kind in 0..8_usize,
+        at in any::<usize>(),
     ) {
-        let puts_off = rule.rcpt.contains(&452);
-        settings.quit_with_content &= !puts_off || settings.chunking != Chunking::AtOnce;
-        let whole = run(&rule, &Settings::lock_step(), &list, End::Quit).told();
-        let undisturbed = run(&rule, &settings, &list, End::Quit);
-        let sent = at.index(undisturbed.sent + 1);
-        let reply = at.index(undisturbed.replies);
-        let end = match kind {
-            0 => End::Sent { octets: sent, heard: false },
-            1 => End::Sent { octets: sent, heard: true },
-            2 => End::WriteFails(sent),
-            3 => End::Heard(at.index(undisturbed.heard + 1)),
-            4 => End::Closing(reply),
-            5 => End::Garbage(reply),
-            6 => End::Silent(reply),
-            _ => End::StopsReading(sent),
-        };
-        run(&rule, &settings, &list, end).check(&whole, &settings, end);
+        contradicts_nothing(&rule, &list, &settings, kind, at);
     }
 }
 

@@ -7,6 +7,7 @@ use smtp_proto::{
         CommandError, Config, ErrorKind, ExtensionParameter, HeloFallback, Phase, Transaction,
     },
     types::{Capability, Host, Reply},
+    wire::ReplyLimits,
 };
 
 fn greeted(text: &[u8]) -> Talk {
@@ -423,4 +424,17 @@ fn c_134_quit_that_was_asked_for_before_the_opening() {
     talk.wait(secs(1000));
     assert_eq!(talk.events(), [""; 0]);
     assert!(talk.error.is_none());
+}
+
+#[test]
+fn the_limits_on_replies_are_those_that_were_set() {
+    let mut limits = ReplyLimits::default();
+    limits.lines = 2;
+    let greeted = |lines: usize| {
+        let mut talk = Talk::new(config().reply_limits(limits.clone()));
+        talk.say("220-x\r\n".repeat(lines - 1) + "220 x\r\n");
+        talk.out()
+    };
+    assert_eq!(greeted(2), EHLO);
+    assert_eq!(greeted(3), "");
 }

@@ -500,3 +500,27 @@ fn staged_recipients_go_out_in_groups() {
     assert_eq!(talk.fates()[3], "m1 to4 refused at RCPT: 452 4.5.3 full");
     assert_eq!(talk.out(), "");
 }
+
+#[test]
+fn c_149_every_reply_of_a_refused_group_is_awaited() {
+    let mut talk = Talk::open(config(), &["PIPELINING"]);
+    for _ in 0..2 {
+        talk.session.send(message(&["bob"])).unwrap();
+    }
+    let group = [MAIL, "RCPT TO:<bob@example.net>\r\nDATA\r\n"].concat();
+    assert_eq!(talk.out(), group);
+    for reply in ["550 no\r\n", "503 no\r\n"] {
+        talk.exchange(reply, "");
+        assert!(talk.fates().is_empty(), "DATA is unanswered");
+    }
+    talk.exchange("503 no\r\n", &group);
+    assert_eq!(talk.fates(), ["m1 to1 refused at MAIL: 550 no"]);
+    // The server wants content for nobody: it gets none.
+    for reply in ["550 no\r\n", "503 no\r\n"] {
+        talk.exchange(reply, "");
+    }
+    talk.exchange("354 go\r\n", ".\r\n");
+    assert!(talk.fates().is_empty());
+    talk.say("554 what for?\r\n");
+    assert_eq!(talk.fates(), ["m2 to1 refused at MAIL: 550 no"]);
+}

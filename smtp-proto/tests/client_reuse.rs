@@ -5,7 +5,10 @@
 use core::time::Duration;
 
 use smtp_oracles::talk::{CONTENT, Talk, config, message, secs};
-use smtp_proto::client::{Event, Outcome, PoolPolicy, Reuse};
+use smtp_proto::{
+    client::{Event, Outcome, PoolPolicy, Reuse},
+    types::{Reply, ReplyCode},
+};
 
 const SOON: Duration = Duration::ZERO;
 
@@ -102,4 +105,25 @@ fn what_may_be_sent_again() {
     talk.eof();
     assert!(!outcome(&mut talk).may_be_sent_again());
     assert!(!outcome(&mut used()).may_be_sent_again());
+}
+
+#[test]
+fn every_limit_of_the_policy_can_be_set() {
+    let talk = used();
+    let patient = policy().probe_after(secs(20)).max_idle(secs(40));
+    assert_eq!(patient.reuse(&talk.session, secs(19)), Reuse::AtOnce);
+    assert_eq!(patient.reuse(&talk.session, secs(20)), Reuse::AfterNoop);
+    assert_eq!(patient.reuse(&talk.session, secs(40)), Reuse::Never);
+    assert_eq!(patient.idle_time(), secs(40));
+    assert_eq!(policy().waiting_time(), PoolPolicy::DEFAULT_MAX_WAIT);
+    assert_eq!(policy().max_wait(secs(7)).waiting_time(), secs(7));
+    assert_eq!(policy().max_connections(7).connections(), 7);
+}
+
+#[test]
+fn what_confirms_that_a_session_is_alive() {
+    for (code, confirms) in [(250, true), (200, true), (421, false), (500, false)] {
+        let reply = Reply::new(ReplyCode::new(code).unwrap(), None, "x").unwrap();
+        assert_eq!(Reuse::is_confirmed_by(&reply), confirms, "{code}");
+    }
 }

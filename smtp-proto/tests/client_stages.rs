@@ -155,3 +155,43 @@ fn what_is_abandoned_does_not_cross() {
         );
     }
 }
+
+#[test]
+fn what_nobody_attends_to_is_abandoned() {
+    // Nothing is going on: nothing happens.
+    let mut talk = Talk::open(config(), &[]);
+    talk.session.abandon();
+    assert_eq!((talk.out().as_str(), talk.events().len()), ("", 0));
+
+    // A transaction in stages is reset.
+    talk.session.mail(transaction(&["bob"])).unwrap();
+    assert_eq!(talk.out(), MAIL);
+    talk.exchange("250 ok\r\n", BOB);
+    talk.session.abandon();
+    talk.exchange("250 ok\r\n", "RSET\r\n");
+    assert_eq!(talk.fates(), ["m1 to1 not sent: given up by the caller"]);
+    talk.say("250 ok\r\n");
+    assert!(talk.session.is_reusable());
+
+    // What needs nobody goes on.
+    talk.session.send(message(&["bob"])).unwrap();
+    talk.session.abandon();
+    assert_eq!(talk.out(), MAIL);
+    talk.exchange("250 ok\r\n", BOB);
+    talk.exchange("250 ok\r\n", "DATA\r\n");
+    talk.session.abandon();
+    talk.exchange("354 go\r\n", CONTENT);
+    talk.say("250 stored\r\n");
+    assert_eq!(talk.fates(), ["m2 to1 accepted: 250 stored"]);
+
+    // The content of nobody has no end.
+    talk.session.send(transaction(&["bob"])).unwrap();
+    assert_eq!(talk.out(), MAIL);
+    talk.exchange("250 ok\r\n", BOB);
+    talk.exchange("250 ok\r\n", "DATA\r\n");
+    talk.exchange("354 go\r\n", "");
+    talk.session.abandon();
+    assert_eq!(talk.out(), "");
+    assert_eq!(talk.fates(), ["m3 to1 not sent: given up in the content"]);
+    assert!(talk.error.is_some());
+}

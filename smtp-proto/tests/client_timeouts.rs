@@ -3,10 +3,10 @@
 
 use core::time::Duration;
 
-use smtp_oracles::talk::{EHLO, Talk, config, mailbox, message, secs, transaction};
+use smtp_oracles::talk::{CONTENT, EHLO, Talk, config, mailbox, message, secs, transaction};
 use smtp_proto::{
     Instant,
-    client::{Config, ErrorKind, Phase, Session, Timeouts},
+    client::{Config, ErrorKind, Phase, Pipelining, Session, Timeouts},
 };
 
 const MINUTE: u64 = 60;
@@ -402,4 +402,40 @@ fn what_could_not_be_written_leaves_little_time() {
             false
         });
     }
+}
+
+#[test]
+fn c_123_a_command_that_waits_to_leave_uses_its_time_up() {
+    // A server that does not read takes as long as one that does not answer.
+    let mut talk = Talk::open(distinct(), &[]);
+    talk.session.noop().unwrap();
+    talk.session.handle_timeout(talk.now);
+    assert_eq!(talk.remaining(), Some(secs(18)));
+    talk.now = talk.now + secs(5);
+    assert_eq!(talk.send(2), b"NO");
+    assert_eq!(talk.remaining(), Some(secs(13)));
+    talk.now = talk.now + secs(5);
+    assert_eq!(talk.out(), "OP\r\n");
+    assert_eq!(talk.remaining(), Some(secs(8)));
+}
+
+#[test]
+fn c_123_the_end_of_the_content_has_its_time_from_when_it_has_left() {
+    let mut talk = Talk::open(
+        distinct().pipelining(Pipelining::AcrossTransactions),
+        &["PIPELINING"],
+    );
+    for _ in 0..2 {
+        talk.session.send(message(&["bob"])).unwrap();
+    }
+    talk.out();
+    talk.say("250 x\r\n250 x\r\n354 x\r\n");
+    talk.now = talk.now + secs(5);
+    // The group goes on behind it, and does not leave.
+    assert_eq!(
+        talk.send(CONTENT.len() + 2),
+        format!("{CONTENT}RS").into_bytes()
+    );
+    assert_eq!(talk.session.phase(), Phase::EndOfData);
+    assert_eq!(talk.remaining(), Some(secs(17)));
 }

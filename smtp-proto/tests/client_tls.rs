@@ -228,8 +228,18 @@ fn q39_whatever_ends_a_handshake_that_was_a_wish_only() {
     assert_eq!(talk.out(), STARTTLS);
     talk.say("220 go\r\n");
     talk.session.abort();
-    let error = error(&mut talk);
-    assert!(with(TlsPolicy::Opportunistic).after(&error).is_none());
+    let aborted = error(&mut talk);
+    assert!(with(TlsPolicy::Opportunistic).after(&aborted).is_none());
+
+    // Somebody in between: what he wanted was to be inside of TLS, not to be read.
+    let mut talk = offered(TlsPolicy::Opportunistic, &["STARTTLS"]);
+    assert_eq!(talk.out(), STARTTLS);
+    talk.say("220 go\r\n250 x\r\n");
+    let behind = error(&mut talk);
+    assert_eq!(*behind.kind(), ErrorKind::PlaintextAfterStartTls);
+    let next = with(TlsPolicy::Opportunistic).after(&behind).unwrap();
+    assert_eq!(next.tls_policy(), TlsPolicy::None);
+    assert!(with(TlsPolicy::Required).after(&behind).is_none());
 }
 
 #[test]
@@ -355,4 +365,29 @@ fn the_event_is_the_drivers_to_act_on() {
     talk.say("220 go\r\n");
     talk.events();
     assert_eq!(talk.log.last(), Some(&Event::StartTls));
+}
+
+#[test]
+fn a_refused_ehlo_where_tls_is_required() {
+    for (reply, is_unknown) in [
+        ("500 what?", true),
+        ("502 no", true),
+        ("550 not you", false),
+    ] {
+        let kind = if is_unknown {
+            ErrorKind::TlsNotOffered
+        } else {
+            ErrorKind::Refused
+        };
+        let mut talk = Talk::new(with(TlsPolicy::Required));
+        talk.exchange("220 mx.example.net\r\n", EHLO);
+        talk.say(format!("{reply}\r\n"));
+        assert_eq!(*error(&mut talk).kind(), kind, "{reply}");
+        // Inside of TLS it is a refusal, whatever its code.
+        let mut talk = in_handshake();
+        established(&mut talk);
+        assert_eq!(talk.out(), EHLO);
+        talk.say(format!("{reply}\r\n"));
+        assert_eq!(*error(&mut talk).kind(), ErrorKind::Refused, "{reply}");
+    }
 }

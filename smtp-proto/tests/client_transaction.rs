@@ -617,3 +617,44 @@ fn debug_shows_no_content() {
     let transmit = format!("{:?}", talk.session.poll_transmit());
     assert!(!transmit.contains("canary"), "{transmit}");
 }
+
+#[test]
+fn smtputf8_is_not_asked_for_without_need() {
+    let dsn = ExtensionParameter::new("DSN", "NOTIFY=NEVER".parse().unwrap()).unwrap();
+    let bob = || Recipient::new(mailbox("bob@example.net"));
+    let long = format!("{}@example.net", "x".repeat(65));
+    let utf8 = ExtensionParameter::new("DSN", "ORCPT=utf-8;\u{fc}@a.example".parse().unwrap());
+    for (recipient, needs) in [
+        (bob(), false),
+        (bob().parameter(dsn), false),
+        (Recipient::new(mailbox(&long)), false),
+        (bob().parameter(utf8.unwrap()), true),
+        (Recipient::new(mailbox("\u{fc}@example.net")), true),
+    ] {
+        let config = config().long_local_parts(true);
+        let mut talk = Talk::open(config, &["SMTPUTF8", "DSN"]);
+        let made = Transaction::new(mailbox("alice@example.org")).recipient(recipient.clone());
+        talk.session.send(made.content("x\r\n")).unwrap();
+        assert_eq!(talk.out().contains("SMTPUTF8"), needs, "{recipient:?}");
+    }
+}
+
+#[test]
+fn only_the_outcome_is_told_to_those_who_want_no_more() {
+    assert!(message(&["bob"]).has_content() && !transaction(&["bob"]).has_content());
+    let mut talk = Talk::open(config(), &["PIPELINING"]);
+    let made = transaction(&["bob", "carol"]).outcome_only();
+    talk.session.send(made.content("x\r\n")).unwrap();
+    talk.out();
+    talk.exchange("250 a\r\n250 b\r\n550 c\r\n354 d\r\n", "x\r\n.\r\n");
+    assert_eq!(talk.events(), [""; 0]);
+    talk.say("250 e\r\n");
+    assert_eq!(
+        talk.events(),
+        [
+            "m1 to1 accepted: 250 e",
+            "m1 to2 refused at RCPT: 550 c",
+            "m1 finished"
+        ]
+    );
+}

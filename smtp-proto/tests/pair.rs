@@ -9,7 +9,6 @@
 
 use std::time::Duration;
 
-use proptest::prelude::*;
 use smtp_proto::{
     Instant,
     client::{self, ErrorKind, Fate, NotSent, Outcome, Pipelining, RecipientPolicy, Transaction},
@@ -383,54 +382,5 @@ fn c_113_s_008_a_line_that_is_cut_at_any_octet_loses_nothing_silently() {
             );
             assert!(pair.discarded.len() <= 1);
         }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn every_message_is_stored_as_it_was_or_refused(
-        messages in prop::collection::vec(
-            (
-                prop::collection::vec(prop::sample::select(vec!["bob@example.net", "no@example.net", "\"odd > \"@[192.0.2.1]"]), 1..5),
-                prop::collection::vec(prop::sample::select(vec![".", "..", "", "x", ".x", "From y", "refuse me"]), 0..8),
-                any::<bool>(),
-            ),
-            1..5,
-        ),
-        step in 1_usize..200,
-        pipelined in any::<bool>(),
-    ) {
-        let mut config = client_config();
-        config = config.pipelining(if pipelined { Pipelining::WithinTransaction } else { Pipelining::Off });
-        let mut pair = Pair::new(config, server_config(), step);
-        for (recipients, lines, all_or_nothing) in &messages {
-            let content = lines.join("\r\n");
-            let policy = match all_or_nothing {
-                true => RecipientPolicy::AllOrNothing,
-                false => RecipientPolicy::Partial,
-            };
-            pair.client.send(transaction(recipients, content.as_bytes()).policy(policy)).unwrap();
-        }
-        pair.client.quit().unwrap();
-        pair.run();
-        prop_assert!(pair.client_closed && pair.server_closed);
-        prop_assert_eq!(pair.outcomes.len(), messages.len());
-        let mut stored = pair.stored.iter();
-        for ((recipients, lines, all_or_nothing), outcome) in messages.iter().zip(&pair.outcomes) {
-            let known: Vec<bool> = recipients.iter().map(|name| !name.starts_with("no")).collect();
-            let taken = !lines.contains(&"refuse me")
-                && (if *all_or_nothing { known.iter().all(|&known| known) } else { known.contains(&true) });
-            for (fate, known) in outcome.recipients().iter().zip(&known) {
-                prop_assert_eq!(fate.is_accepted(), taken && *known);
-            }
-            if taken {
-                let stored = stored.next().expect("a stored message");
-                prop_assert_eq!(&stored.content, &completed(lines.join("\r\n").as_bytes()));
-                prop_assert_eq!(stored.recipients.len(), known.iter().filter(|&&known| known).count());
-            }
-        }
-        prop_assert!(stored.next().is_none());
     }
 }

@@ -464,7 +464,10 @@ fn stuff(pieces: &[&[u8]]) -> Vec<u8> {
     let mut stuffer = Stuffer::new();
     let mut wire = Vec::new();
     for piece in pieces {
-        stuffer.stuff(piece, |stuffed| wire.extend_from_slice(stuffed.octets()));
+        stuffer.stuff(piece, |stuffed| {
+            assert!(!stuffed.octets().is_empty());
+            wire.extend_from_slice(stuffed.octets());
+        });
     }
     wire.extend_from_slice(stuffer.finish());
     wire

@@ -7,7 +7,6 @@ mod server_common;
 use std::sync::{Arc, Mutex};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use proptest::{collection::vec, prelude::*};
 use server_common::{Server, config, tls_info};
 use smtp_proto::{
     Instant, TlsPolicy,
@@ -470,43 +469,6 @@ fn server_session() -> Session {
     server_of(submission()).session
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_responses_let_nobody_in_and_come_to_an_end(
-        responses in vec((0..3u8, vec(any::<u8>(), 0..80)), 30..40),
-        which in 0..10usize,
-    ) {
-        let config = with(Authentication::new().mechanisms(ServerMechanism::ALL));
-        let mut server = server_of(config);
-        let mechanism = ServerMechanism::ALL[which];
-        // With a certificate anybody may come in.
-        prop_assume!(mechanism != ServerMechanism::External);
-        let mut challenges = 0;
-        for (kind, octets) in responses {
-            if server.is_closed() {
-                break;
-            }
-            if server.session.state() == State::Ready {
-                challenges = 0;
-                server.ask(&format!("AUTH {mechanism}"));
-            }
-            let mut line = match kind {
-                0 => octets,
-                _ => STANDARD.encode(octets).into_bytes(),
-            };
-            line.retain(|&b| b != b'\n');
-            line.extend(b"\r\n");
-            server.send(&line);
-            challenges += server.take().matches("334 ").count();
-            prop_assert!(challenges <= 4);
-        }
-        prop_assert!(server.is_closed());
-        prop_assert!(server.session.authenticated().is_none());
-    }
-}
-
 // --- What it is good for --------------------------------------------------------------
 
 #[test]
@@ -737,4 +699,20 @@ fn s_041_nothing_is_listed_that_everything_is_refused_before() {
     let mut server = Server::new(config(TlsPolicy::Required).authentication(Authentication::new()));
     assert!(!server.ask(HELLO).contains("AUTH"));
     assert_eq!(server.code(RIGHT), "530 5.7.0");
+}
+
+#[test]
+fn external_only_where_there_is_a_certificate() {
+    let certified = Authentication::new().mechanisms([ServerMechanism::External]);
+    for (tls, offered) in [
+        (tls_info().client_certificate(*b"der"), true),
+        (tls_info().server_certificate(*b"der"), false),
+    ] {
+        let mut server = Server::of(Session::new(with(certified.clone()), Instant::ORIGIN));
+        server.secure_with(tls);
+        let hello = server.ask(HELLO);
+        assert_eq!(hello.contains("AUTH EXTERNAL"), offered, "{hello}");
+        let said = server.ask("AUTH EXTERNAL =");
+        assert_eq!(said == SUCCEEDED, offered, "{said}");
+    }
 }

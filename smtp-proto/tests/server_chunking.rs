@@ -366,6 +366,26 @@ fn s_095_a_huge_chunk_is_thrown_away_as_it_comes_but_not_for_ever() {
 }
 
 #[test]
+fn s_095_chunks_in_vain_count_together_and_anew_in_each_transaction() {
+    // 1 MiB and twice the limit is thrown away of one transaction.
+    let part = chunk(vec![b'x'; 400 * 1024], false);
+    let mut server = Server::new(config().max_message_size(Some(100)).max_errors(1000));
+    for _ in 0..5 {
+        server.send(ENVELOPE);
+        server.send(&part);
+        server.send(&part);
+        assert!(!server.is_closed());
+        server.send("RSET\r\n");
+    }
+    server.send(ENVELOPE);
+    let sent = (0..5).take_while(|_| {
+        server.send(&part);
+        !server.is_closed()
+    });
+    assert_eq!(sent.count(), 2);
+}
+
+#[test]
 fn s_097_lone_line_ends_get_the_verdict_of_data() {
     for bad in [&b"a\n.\nb"[..], b"a\rb", b"\n", b"\r", b"\r\r\n"] {
         let (codes, seen) = behind_envelope(&config(), &[&chunk(bad, true), b"RSET\r\n"]);

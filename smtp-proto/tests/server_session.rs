@@ -16,9 +16,10 @@ use smtp_oracles::service::{
     play, replies,
 };
 use smtp_proto::{
-    Instant,
+    Instant, TlsPolicy,
     server::{
-        Config, Date, Discarded, Error, Event, LoneLineEndings, Rejection, Session, State, Timeouts,
+        Authentication, Config, Date, Discarded, Error, Event, LoneLineEndings, Rejection, Session,
+        State, Timeouts,
     },
     types::{Capabilities, Capability},
 };
@@ -915,6 +916,14 @@ fn back_pressure_a_client_that_does_not_read() {
         Error::InputOverflow
     );
     assert_eq!(server.session.poll_timeout(), None);
+    assert!(!server.session.wants_input());
+
+    let mut server = Server::new(config());
+    server.client_reads = false;
+    server.send("NOOP\r\nNO");
+    assert!(server.session.wants_input());
+    server.session.handle_input(b"", at(0));
+    assert!(!server.session.wants_input(), "nothing more will come");
 }
 
 #[test]
@@ -1180,4 +1189,126 @@ fn s_009_an_abort_says_421_whatever_is_going_on() {
     session.abort(at(1));
     assert!(matches!(session.poll_event(), Ok(None)));
     assert_eq!(session.state(), State::Closing);
+}
+
+#[test]
+fn s_008_a_question_does_not_outlive_the_connection() {
+    let lines = [
+        "EHLO a\r\n",
+        "MAIL FROM:<a@b>\r\n",
+        "RCPT TO:<b@c>\r\n",
+        "DATA\r\n",
+        "hello\r\n.\r\n",
+    ];
+    for open in 0..lines.len() {
+        let mut server = Server::new(config());
+        server.send(lines[..open].concat());
+        server.client_reads = false;
+        server.session.handle_input(lines[open].as_bytes(), at(0));
+        while let Ok(Some(Event::Content(_))) = server.session.poll_event() {}
+        server.session.handle_write_closed(at(1));
+        let before = server.seen.len();
+        server.drive();
+        let mut expected = vec![Seen::Discarded(Discarded::EndOfInput), Seen::Closed];
+        if open < 2 {
+            expected.remove(0);
+        }
+        assert_eq!(server.seen[before..], expected, "{}", lines[open]);
+    }
+}
+
+#[test]
+fn s_104_what_is_out_of_sequence_for_no_reason_is_a_mistake() {
+    for line in ["RCPT TO:<bob@example.net>", "DATA", "BDAT 0 LAST"] {
+        let mut server = Server::new(config().max_errors(2));
+        server.ask("EHLO a");
+        // What was not known before is no refusal that anything depends on.
+        server.ask("FOO");
+        assert_eq!(brief(&server.ask(line)), "503 5.5.1", "{line}");
+        assert_eq!(brief(&server.ask(line)), "421 4.7.0", "{line}");
+        assert!(server.is_closed());
+        // Behind a refusal it is none.
+        let mut server = Server::new(config().max_errors(2));
+        server.ask("EHLO a");
+        server.ask("MAIL FROM:<later@example.org>");
+        for _ in 0..5 {
+            assert_eq!(brief(&server.ask(line)), "503 5.5.1", "{line}");
+        }
+    }
+}
+
+#[test]
+fn s_072_only_content_that_comes_in_can_be_refused() {
+    // Between the envelope and the content.
+    let mut server = Server::new(config());
+    for line in DATA.lines() {
+        assert!(!brief(&server.ask(line)).starts_with('5'), "{line}");
+        if line != "DATA" {
+            server.session.refuse_content(Rejection::policy());
+        }
+    }
+    assert_eq!(brief(&server.ask("x\r\n.")), "250 2.0.0");
+
+    // While the application is asked about the whole.
+    let mut session = Session::new(config(), at(0));
+    session.handle_input(format!("{DATA}x\r\n.\r\n").as_bytes(), at(0));
+    loop {
+        match session.poll_event().unwrap().unwrap() {
+            Event::Message(_) => break,
+            Event::Content(_) => {}
+            event => answer(event, &mut Vec::new()),
+        }
+    }
+    session.refuse_content(Rejection::policy());
+    assert!(session.envelope().is_some());
+    let Ok(Some(Event::Message(message))) = session.poll_event() else {
+        panic!("the question is not asked again");
+    };
+    message.accept();
+    assert!(session.poll_event().unwrap().is_none());
+    let output = session
+        .poll_transmit()
+        .unwrap()
+        .slices()
+        .collect::<Vec<_>>();
+    assert_eq!(
+        brief(replies(&output.concat()).last().unwrap()),
+        "250 2.0.0"
+    );
+}
+
+#[test]
+fn help_names_what_can_be_said() {
+    let text = |config: Config| Server::new(config).ask("HELP").text();
+    let plain = text(config().chunking(false));
+    assert!(
+        plain.starts_with("EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\n"),
+        "{plain}"
+    );
+    let tls = config().tls(TlsPolicy::Opportunistic);
+    let all = tls.authentication(Authentication::new()).ask_expand(true);
+    let all = text(all);
+    assert!(all.contains(" QUIT BDAT EXPN STARTTLS AUTH\n"), "{all}");
+}
+
+#[test]
+fn the_usual_refusals() {
+    for (rejection, codes) in [
+        (Rejection::no_such_user(), "550 5.1.1"),
+        (Rejection::relaying_denied(), "550 5.7.1"),
+        (Rejection::bad_credentials(), "535 5.7.8"),
+        (Rejection::authentication_unavailable(), "454 4.7.0"),
+        (Rejection::policy(), "550 5.7.1"),
+        (Rejection::mailbox_full(), "452 4.2.2"),
+        (Rejection::insufficient_storage(), "452 4.3.1"),
+        (Rejection::message_too_large(), "552 5.3.4"),
+        (Rejection::try_again_later(), "451 4.3.0"),
+        (Rejection::transaction_failed(), "554 5.0.0"),
+        (Rejection::service_not_available(), "421 4.3.2"),
+        (Rejection::too_many_connections(), "421 4.3.2"),
+    ] {
+        let text = rejection.text();
+        assert_eq!(rejection.to_string(), format!("{codes} {text}"));
+        assert!(!text.is_empty());
+    }
 }

@@ -4,7 +4,10 @@
 
 use std::{fs, path::Path};
 
-use smtp_oracles::talk::{Talk, config, secs};
+use smtp_oracles::{
+    seeds::octets,
+    talk::{Talk, config, secs},
+};
 use smtp_proto::{
     TlsInfo, TlsPolicy,
     client::{
@@ -32,32 +35,6 @@ struct Request {
 struct Script {
     config: Config,
     steps: Vec<Step>,
-}
-
-fn octets(text: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(octet) = rest.next() {
-        if octet != b'\\' {
-            out.push(octet);
-            continue;
-        }
-        match rest.next() {
-            Some(b'r') => out.push(b'\r'),
-            Some(b'n') => out.push(b'\n'),
-            Some(b't') => out.push(b'\t'),
-            Some(b'\\') => out.push(b'\\'),
-            Some(b'x') => {
-                let digits = [rest.next().unwrap(), rest.next().unwrap()];
-                let digits = str::from_utf8(&digits).unwrap();
-                out.push(u8::from_str_radix(digits, 16).unwrap());
-            }
-            None => return out,
-            other => panic!("escape {other:?} in {text:?}"),
-        }
-    }
-    out.extend(b"\r\n");
-    out
 }
 
 fn parse(text: &str) -> Script {

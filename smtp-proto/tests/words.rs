@@ -393,6 +393,24 @@ fn what_became_of_a_message() {
         assert_eq!(fate.to_string(), text);
         assert_eq!(fate.is_accepted(), matches!(fate, Fate::Accepted(_)));
     }
+    let refused = |phase, code| Fate::Refused {
+        phase,
+        reply: reply(code, "no"),
+    };
+    for (fate, transient) in [
+        (refused(Phase::Mail, 451), true),
+        (refused(Phase::Mail, 552), false),
+        (refused(Phase::Rcpt, 550), false),
+        // As RFC 821 had it: too many recipients.
+        (refused(Phase::Rcpt, 552), true),
+        (Fate::NotSent(NotSent::AllOrNothing), true),
+        (Fate::NotSent(NotSent::Abandoned), false),
+        (Fate::NotSent(not_sent[7].clone()), true),
+        (fates[0].clone(), false),
+        (fates[3].clone(), false),
+    ] {
+        assert_eq!(fate.is_transient(), transient, "{fate}");
+    }
     let replies: Vec<_> = fates.iter().map(|fate| fate.reply().is_some()).collect();
     assert_eq!(replies, [true, true, false, false]);
 }

@@ -13,6 +13,7 @@
 )]
 #![allow(missing_docs, reason = "only the tests of this workspace use it")]
 
+pub mod agreement;
 pub mod chunks;
 pub mod client;
 pub mod commands;
@@ -20,10 +21,12 @@ pub mod dialogue;
 pub mod dots;
 pub mod ehlo;
 pub mod line;
+pub mod pair;
 pub mod paths;
 pub mod relay;
 pub mod replies;
 pub mod sasl;
+pub mod seeds;
 pub mod server;
 pub mod service;
 pub mod talk;
@@ -36,6 +39,7 @@ pub use commands::commands;
 pub use dialogue::dialogue;
 pub use dots::dots;
 pub use ehlo::ehlo;
+pub use pair::pair;
 pub use paths::paths;
 pub use replies::replies;
 pub use sasl::sasl;
@@ -54,6 +58,7 @@ pub const TARGETS: &[(&str, Oracle)] = &[
     ("dialogue", dialogue),
     ("dots", dots),
     ("ehlo", ehlo),
+    ("pair", pair),
     ("paths", paths),
     ("replies", replies),
     ("sasl", sasl),

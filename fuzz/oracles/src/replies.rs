@@ -8,11 +8,11 @@ use smtp_proto::{
 
 use crate::tape::Tape;
 
-#[allow(single_use_lifetimes, reason = "an anonymous one is not stable")]
-fn parse<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Reply>, Option<ReplyParseError>) {
+fn parse(pieces: &[&[u8]]) -> (Vec<Reply>, Option<ReplyParseError>) {
     let mut parser = ReplyParser::default();
     let mut replies = Vec::new();
-    for mut piece in pieces {
+    for piece in pieces {
+        let mut piece = *piece;
         while !piece.is_empty() {
             match parser.parse(&mut piece) {
                 Ok(reply) => replies.extend(reply),
@@ -27,7 +27,7 @@ pub fn replies(input: &[u8]) {
     let mut tape = Tape::new(input);
     let step = usize::from(tape.octet()).max(1);
     let octets = tape.front(usize::MAX);
-    let whole = parse(std::iter::once(octets));
-    assert_eq!(parse(octets.chunks(step)), whole);
-    assert_eq!(parse(octets.chunks(1)), whole);
+    let whole = parse(&[octets]);
+    assert_eq!(parse(&octets.chunks(step).collect::<Vec<_>>()), whole);
+    assert_eq!(parse(&octets.chunks(1).collect::<Vec<_>>()), whole);
 }

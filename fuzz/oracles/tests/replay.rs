@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use smtp_oracles::TARGETS;
+use smtp_oracles::{TARGETS, seeds::seeds};
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -47,7 +47,7 @@ fn every_target_has_its_file_and_the_other_way_round() {
         Some(path.strip_suffix(".rs\"").unwrap().to_owned())
     });
     assert_eq!(in_table, bins.collect());
-    for kind in ["seeds", "findings"] {
+    for kind in ["corpus", "findings"] {
         for directory in files(&fuzz().join(kind)) {
             let name = directory.file_name().unwrap().to_str().unwrap();
             assert!(in_table.contains(name), "{kind}/{name} is of no target");
@@ -59,12 +59,15 @@ fn every_target_has_its_file_and_the_other_way_round() {
 fn what_was_found_before_still_holds() {
     let mut failed = Vec::new();
     for (name, oracle) in TARGETS {
-        for kind in ["findings", "seeds", "corpus"] {
+        let mut inputs = seeds(name);
+        for kind in ["findings", "corpus"] {
             for file in files(&fuzz().join(kind).join(name)) {
-                let input = fs::read(&file).unwrap();
-                if panic::catch_unwind(|| oracle(&input)).is_err() {
-                    failed.push(file);
-                }
+                inputs.insert(file.display().to_string(), fs::read(&file).unwrap());
+            }
+        }
+        for (file, input) in inputs {
+            if panic::catch_unwind(|| oracle(&input)).is_err() {
+                failed.push(format!("{name} {file}"));
             }
         }
     }

@@ -35,7 +35,7 @@ proptest! {
     #![proptest_config(cases(600))]
 
     #[test]
-    fn c_208_c_215_any_challenges_have_one_line_each_and_come_to_an_end(
+    fn c_201_c_202_any_challenges_have_one_line_each_and_come_to_an_end(
         mechanism in mechanism(),
         lines in vec(challenge(), 0..10),
         decisions in vec(any::<u8>(), 0..10),

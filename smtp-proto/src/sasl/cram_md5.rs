@@ -4,6 +4,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::{
     claim::{Claim, Shown, Verdict},
+    client::without_nul,
     credential::Decoy,
     digest,
     error::Error,
@@ -41,6 +42,7 @@ impl Mechanism for CramMd5 {
     }
 
     fn start(&mut self) -> Result<Option<Secret>, Error> {
+        without_nul(self.user.as_bytes(), "a NUL in the user name")?;
         if self.user.is_empty() || self.password.expose().is_empty() {
             return Err(Error::Credentials("no user name, or no password"));
         }

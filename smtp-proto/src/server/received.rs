@@ -399,6 +399,32 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_as_long_as_they_may_be_and_no_longer() {
+        let words = |lengths: &[usize]| -> Vec<String> {
+            lengths.iter().map(|length| "x".repeat(*length)).collect()
+        };
+        struct Folded(Vec<String>);
+        impl fmt::Display for Folded {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fold(f, "Received:", &self.0)
+            }
+        }
+        for (lengths, lines) in [
+            (&[30, 37][..], &[78][..]),
+            (&[30, 38], &[40, 39]),
+            (&[30, 38, 38], &[40, 78]),
+            (&[30, 38, 39], &[40, 39, 40]),
+            // A word that fits nowhere is not left to a line of the name alone.
+            (&[100, 1], &[110, 2]),
+            (&[1, 100, 1], &[11, 101, 2]),
+        ] {
+            let text = Folded(words(lengths)).to_string();
+            let found: Vec<usize> = text.trim_end().split("\r\n").map(str::len).collect();
+            assert_eq!(found, lines, "{lengths:?}");
+        }
+    }
+
+    #[test]
     fn s_163_dates() {
         for (seconds, offset, expected) in [
             (0, 0, "Thu, 1 Jan 1970 00:00:00 +0000"),

@@ -191,8 +191,10 @@ impl Session {
     }
 
     /// The transport takes no more octets, because a write failed. What was not
-    /// sent is dropped, and the session is over.
+    /// sent is dropped, and the session is over. A question that is open is
+    /// forgotten.
     pub fn handle_write_closed(&mut self, now: Instant) {
+        self.asked = None;
         self.dialogue.output.clear();
         self.dialogue.move_on(Trigger::Abort, Discarded::EndOfInput);
         self.clock.tell(now, self.waits_for());

@@ -260,6 +260,33 @@ mod tests {
     }
 
     #[test]
+    fn s_015_nothing_but_from_and_to_stands_before_a_path() {
+        for line in [
+            "MAIL XXXX:<a@b>",
+            "MAIL FROM <a@b>",
+            "MAIL TO:<a@b>",
+            "MAIL <a@b>",
+            "RCPT FO:<a@b>",
+            "RCPT FROM:<a@b>",
+            "RCPT T",
+            "STARTTL\u{17f}", // lower case of it is none of an S
+            "STARTTLSX",
+            "MAILFROM:<a@b>",
+        ] {
+            let command = parsed(line);
+            let is_other = matches!(command, Ok(Command::Extension(_)));
+            let is_wrong = matches!(
+                command,
+                Err(CommandSyntaxError::Argument | CommandSyntaxError::Verb)
+            );
+            assert!(
+                is_wrong || is_other && !line.contains(' '),
+                "{line}: {command:?}"
+            );
+        }
+    }
+
+    #[test]
     fn s_014_a_lone_cr_or_lf_spoils_the_line() {
         assert_eq!(parsed("NOOP\nRSET"), Err(CommandSyntaxError::LineEnd));
         assert_eq!(parsed("NOOP\rRSET"), Err(CommandSyntaxError::LineEnd));

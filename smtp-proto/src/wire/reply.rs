@@ -376,6 +376,24 @@ mod tests {
     }
 
     #[test]
+    fn c_081_every_octet_in_each_place_of_the_code() {
+        for place in 0..3 {
+            for octet in 0..=u8::MAX {
+                let mut line = *b"255 x\r\n";
+                line[place] = octet;
+                // LF ends the line before the code is there.
+                let is_code = octet.is_ascii_digit();
+                let reply = parse(&line);
+                assert_eq!(reply.is_ok(), is_code, "{place}: {octet:#x}");
+                if let Ok(Some(reply)) = reply {
+                    let code = str::from_utf8(&line[..3]).unwrap().parse();
+                    assert_eq!(Ok(reply.code().get()), code);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn s_111_a_reply_is_passed_on_without_control_characters() {
         let mut out = BytesMut::new();
         encode_reply(&one(b"250-a\tb\r250 c\r\r\n250 \xff\0\x7f\r\n"), &mut out);

@@ -72,7 +72,7 @@ fn q02_lines_of_a_server_may_end_with_lf() {
     twins.exchange("250 ok\n250 ok\r\n354 go\n", CONTENT);
     twins.say("250 queued\n");
     assert_eq!(twins.fates(), ["m1 to1 accepted: 250 queued"]);
-    assert!(twins.get(|session| session.is_reusable()));
+    assert!(twins.get(smtp_proto::client::Session::is_reusable));
 }
 
 /// `250 \r\n`, and spaces at the end of a text, come from format strings with
@@ -109,8 +109,8 @@ fn q04_of_different_codes_the_last_counts_and_the_session_is_used_up() {
     let mut twins = sent();
     twins.say("550-spam?\r\n250 well, no\r\n");
     assert_eq!(twins.fates(), ["m1 to1 accepted: 250 spam? / well, no"]);
-    assert!(twins.get(|session| session.is_idle()));
-    assert!(!twins.get(|session| session.is_reusable()));
+    assert!(twins.get(smtp_proto::client::Session::is_idle));
+    assert!(!twins.get(smtp_proto::client::Session::is_reusable));
     assert!(read(b"550-x\r\n250 y\r\n").is_mixed());
     // The text of another class is not taken for an enhanced code.
     assert_eq!(read(b"250-2.0.0 x\r\n550 y\r\n").enhanced(), None);
@@ -184,7 +184,7 @@ fn q08_two_replies_for_one_command() {
     );
     twins.say("250 22 octets\r\n250 queued\r\n");
     assert_eq!(twins.fates(), ["m1 to1 accepted: 250 22 octets"]);
-    assert!(!twins.get(|session| session.is_reusable()));
+    assert!(!twins.get(smtp_proto::client::Session::is_reusable));
 }
 
 /// A line without three digits, from a server that prints its warnings to the
@@ -258,7 +258,7 @@ fn q11_nul_in_a_text() {
         twins.fates(),
         ["m1 to1 refused at the end of the content: 550 no\\u{0} such\\u{0} user"]
     );
-    assert!(twins.get(|session| session.is_reusable()));
+    assert!(twins.get(smtp_proto::client::Session::is_reusable));
     let reply = read(b"550 a\0b\r\n");
     assert_eq!(reply.lines().next(), Some(&b"a\0b"[..]));
 }
@@ -293,7 +293,7 @@ fn q13_long_lines() {
     let text = "x".repeat(8 * 1024);
     twins.say(format!("250 {text}\r\n"));
     assert_eq!(twins.fates(), [format!("m1 to1 accepted: 250 {text}")]);
-    assert!(twins.get(|session| session.is_reusable()));
+    assert!(twins.get(smtp_proto::client::Session::is_reusable));
 
     let mut twins = sent();
     twins.say(format!("250 {}", "x".repeat(16 * 1024)));
@@ -378,7 +378,7 @@ fn q15_replies_cut_anywhere() {
 fn q16_the_last_line_never_comes() {
     let mut twins = sent();
     twins.say("250-ok\r\n250-queued as\r\n");
-    assert!(!twins.get(|session| session.is_reusable()));
+    assert!(!twins.get(smtp_proto::client::Session::is_reusable));
     twins.eof();
     assert_eq!(
         twins.fates(),
@@ -433,7 +433,7 @@ fn q18_codes_never_seen_before() {
         let mut twins = sent();
         twins.say(format!("{code} x\r\n"));
         assert_eq!(twins.fates(), [fate]);
-        assert!(twins.get(|session| session.is_reusable()));
+        assert!(twins.get(smtp_proto::client::Session::is_reusable));
     }
     for code in ["000", "120", "354", "650", "999"] {
         let mut twins = sent();

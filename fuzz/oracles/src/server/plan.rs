@@ -62,7 +62,10 @@ impl Plan {
         if plan.repairs {
             plan.config = plan.config.lone_line_endings(LoneLineEndings::Repair);
         }
-        if tape.rarely(3) {
+        // Of content that the application refuses in the middle, how much comes
+        // first is decided by the cuts: it may be too much, or not yet.
+        let refused = |window: &[u8]| window == b"virus@" || window == b"<away@";
+        if tape.rarely(3) && !octets.windows(6).any(refused) {
             plan.most = Some(tape.below(200) as u64);
         }
         plan.config = plan

@@ -294,10 +294,16 @@ impl<'a> Walk<'a> {
             true => repaired(&content),
             false => content,
         };
-        let got = match seen.next() {
-            Some(Seen::Content(got)) => got.as_slice(),
-            _ => b"",
-        };
+        // Other commands may stand between two chunks.
+        let since = seen.take_while(|seen| **seen != Seen::Data);
+        let mut pieces: Vec<&[u8]> = since
+            .filter_map(|seen| match seen {
+                Seen::Content(octets) => Some(octets.as_slice()),
+                _ => None,
+            })
+            .collect();
+        pieces.reverse();
+        let got = pieces.concat();
         assert!(
             got == content,
             "\"{}\" came as \"{}\"{}",
