@@ -21,6 +21,7 @@ pub mod dots;
 pub mod ehlo;
 pub mod line;
 pub mod paths;
+pub mod pieces;
 pub mod relay;
 pub mod replies;
 pub mod sasl;
@@ -28,6 +29,7 @@ pub mod server;
 pub mod service;
 pub mod talk;
 pub mod tape;
+pub mod values;
 pub mod xtext;
 
 pub use chunks::chunks;
