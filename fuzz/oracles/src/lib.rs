@@ -23,6 +23,7 @@ pub mod ehlo;
 pub mod line;
 pub mod pair;
 pub mod paths;
+pub mod pieces;
 pub mod relay;
 pub mod replies;
 pub mod sasl;
@@ -31,6 +32,7 @@ pub mod server;
 pub mod service;
 pub mod talk;
 pub mod tape;
+pub mod values;
 pub mod xtext;
 
 pub use chunks::chunks;

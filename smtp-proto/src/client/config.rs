@@ -1,6 +1,10 @@
 //! What a client session is told before it begins.
 
-use alloc::string::ToString;
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::net::Ipv4Addr;
 
 use super::{
     authentication::Authentication,
@@ -10,7 +14,7 @@ use super::{
 };
 use crate::{
     TlsPolicy,
-    types::{CommandTextError, HelloName, Host},
+    types::{AddressLiteral, CommandTextError, HelloName, Host},
     wire::ReplyLimits,
 };
 
@@ -34,6 +38,7 @@ pub struct Config {
     pub(super) authentication: Option<Authentication>,
     pub(super) pipelining: Pipelining,
     pub(super) helo_fallback: HeloFallback,
+    pub(super) ignored_keywords: Vec<String>,
     pub(super) content: ContentPolicy,
     pub(super) long_local_parts: bool,
     pub(super) timeouts: Timeouts,
@@ -69,18 +74,20 @@ impl Config {
 
     /// The defaults, for a client of this name: its fully-qualified domain
     /// name or, if it has none, its address as a literal (RFC 5321 section
-    /// 4.1.1.1).
+    /// 4.1.1.1). An IPv4 address without brackets, which the grammar takes for a
+    /// name and servers refuse, gets them.
     ///
     /// # Errors
     /// [`CommandTextError`] if the name has U-labels, which may not be sent
     /// here (RFC 6531 section 3.7.1): give the A-labels.
     pub fn new(name: &Host) -> Result<Self, CommandTextError> {
         Ok(Self {
-            name: HelloName::new(&name.to_string())?,
+            name: HelloName::new(&in_brackets(name).to_string())?,
             tls: TlsPolicy::default(),
             authentication: None,
             pipelining: Pipelining::default(),
             helo_fallback: HeloFallback::default(),
+            ignored_keywords: Vec::new(),
             content: ContentPolicy::default(),
             long_local_parts: false,
             timeouts: Timeouts::default(),
@@ -130,6 +137,10 @@ impl Config {
     ///   configuration for the server from then on; nothing here remembers it.
     ///   Which messages may be sent again, their outcomes say:
     ///   [`Outcome::may_be_sent_again`](super::Outcome::may_be_sent_again).
+    /// - One command at a time, where a group of commands was not answered in time
+    ///   ([`TimedOut`](ErrorKind::TimedOut) at MAIL, RCPT or DATA): there are servers
+    ///   that lose commands in groups, or hold their answers back, although they offer
+    ///   `PIPELINING`.
     ///
     /// Adapters have the error inside of theirs (`Error::session`).
     #[must_use]
@@ -142,6 +153,11 @@ impl Config {
         };
         if dropped && self.pipelining == Pipelining::AcrossTransactions {
             return Some(self.clone().pipelining(Pipelining::WithinTransaction));
+        }
+        let stalled = *error.kind() == ErrorKind::TimedOut
+            && matches!(error.phase(), Phase::Mail | Phase::Rcpt | Phase::Data);
+        if stalled && self.pipelining != Pipelining::Off {
+            return Some(self.clone().pipelining(Pipelining::Off));
         }
         let broken = match error.kind() {
             ErrorKind::PlaintextAfterStartTls => true,
@@ -163,6 +179,18 @@ impl Config {
     #[must_use]
     pub fn helo_fallback(mut self, fallback: HeloFallback) -> Self {
         self.helo_fallback = fallback;
+        self
+    }
+
+    /// Takes these keywords for not offered, in any case: for servers that offer
+    /// what they then refuse, `SIZE` or `8BITMIME` as a rule. Sees to it that nothing is
+    /// said that belongs to them; a message that needs them is not sent.
+    #[must_use]
+    pub fn ignore_keywords<K: Into<String>>(
+        mut self,
+        keywords: impl IntoIterator<Item = K>,
+    ) -> Self {
+        self.ignored_keywords = keywords.into_iter().map(Into::into).collect();
         self
     }
 
@@ -295,6 +323,17 @@ impl Config {
     pub fn max_queued(mut self, requests: usize) -> Self {
         self.max_queued = requests;
         self
+    }
+}
+
+/// The host, as a literal if its name is an address.
+fn in_brackets(host: &Host) -> Host {
+    match host {
+        Host::Domain(name) => match name.as_str().parse::<Ipv4Addr>() {
+            Ok(address) => AddressLiteral::V4(address).into(),
+            Err(_) => host.clone(),
+        },
+        Host::Literal(_) => host.clone(),
     }
 }
 

@@ -212,6 +212,26 @@ impl Session {
         }
     }
 
+    /// The session ends in an exchange, for this reason; but if the exchange was
+    /// cancelled, and the server ends the session where it was to answer that, the
+    /// reason for cancelling is what counts: it may be that the server is somebody
+    /// else.
+    pub(super) fn end_exchange(&mut self, kind: ErrorKind) -> ErrorKind {
+        let Some(exchange) = self.exchange.take() else {
+            return kind;
+        };
+        match (exchange.cancelled, exchange.request) {
+            (Some(_), _) if kind == ErrorKind::Aborted => kind,
+            (Some(error), Some(request)) if !error.is_about_the_server() => {
+                let event = Event::AuthenticationFailed { request, error };
+                self.events.push_back(event);
+                kind
+            }
+            (Some(error), _) => ErrorKind::Authentication(error),
+            (None, _) => kind,
+        }
+    }
+
     /// Sends a line, given without its CRLF, for which it has room.
     fn secret_line(&mut self, mut line: Zeroizing<Vec<u8>>) {
         if self.write_closed {

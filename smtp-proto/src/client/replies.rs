@@ -157,7 +157,8 @@ impl Session {
                 self.command_line(Expected::Helo, Command::Helo(name));
             }
             Expected::Ehlo => {
-                self.capabilities = Capabilities::from_reply(&reply);
+                let offered = Capabilities::from_reply(&reply);
+                self.capabilities = offered.without(&self.config.ignored_keywords);
                 self.said_hello();
             }
             Expected::Helo => self.said_hello(),

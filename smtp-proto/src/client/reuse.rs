@@ -49,7 +49,8 @@ impl PoolPolicy {
         self
     }
 
-    /// The most messages that one connection carries: at least one.
+    /// The most messages that one connection carries: at least one; fewer if the
+    /// server says so (`LIMITS MAILMAX`, RFC 9422).
     #[must_use]
     pub fn max_messages(mut self, messages: u64) -> Self {
         self.max_messages = messages.max(1);
@@ -102,9 +103,11 @@ impl PoolPolicy {
     /// that nobody has read looks like silence.
     #[must_use]
     pub fn reuse(&self, session: &Session, idle: Duration) -> Reuse {
-        if !session.is_reusable()
-            || session.transactions() >= self.max_messages
-            || idle >= self.max_idle
+        let max_messages = match session.capabilities().limit("MAILMAX") {
+            Some(limit) => limit.min(self.max_messages),
+            None => self.max_messages,
+        };
+        if !session.is_reusable() || session.transactions() >= max_messages || idle >= self.max_idle
         {
             Reuse::Never
         } else if idle >= self.probe_after {

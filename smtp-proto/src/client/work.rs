@@ -349,6 +349,7 @@ impl Session {
             && !self.write_closed
             && self.out.pending() == 0;
         let sent = self.out.sent();
+        let kind = self.end_exchange(kind);
         let error = Error::new(kind, phase, reply, self.tls.is_some());
         let queued = self.queue.drain(..).filter_map(|job| match job {
             Job::Transaction(delivery) => Some(delivery),

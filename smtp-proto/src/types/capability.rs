@@ -360,6 +360,28 @@ impl Capabilities {
         all
     }
 
+    /// The same without these keywords. The octets that came are kept.
+    #[must_use]
+    pub fn without(self, keywords: &[impl AsRef<str>]) -> Self {
+        if keywords.is_empty() {
+            return self;
+        }
+        let is_meant = |capability: &Capability| {
+            let mut keywords = keywords.iter().map(AsRef::as_ref);
+            keywords.any(|keyword| keyword.eq_ignore_ascii_case(capability.keyword()))
+        };
+        let mut left = Self {
+            raw: self.raw,
+            ..Self::default()
+        };
+        for capability in self.list {
+            if !is_meant(&capability) {
+                left.push(capability);
+            }
+        }
+        left
+    }
+
     #[inline]
     fn push(&mut self, capability: Capability) {
         self.bits |= capability.bit();
@@ -419,6 +441,31 @@ impl Capabilities {
         self.list
             .iter()
             .rfind(|capability| capability.keyword().eq_ignore_ascii_case(keyword))
+    }
+
+    /// A limit that the server tells by this name in `LIMITS`: `MAILMAX`, `RCPTMAX` or
+    /// `RCPTDOMAINMAX` (RFC 9422). `None` if it does not, or what it tells is no
+    /// number above 0.
+    ///
+    /// ```
+    /// use smtp_proto::types::{Capabilities, Reply, ReplyCode};
+    ///
+    /// let code = ReplyCode::new(250).unwrap();
+    /// let reply = Reply::new(code, None, "mx.example.net\nLIMITS MAILMAX=20 RCPTMAX=100")?;
+    /// let capabilities = Capabilities::from_reply(&reply);
+    /// assert_eq!(capabilities.limit("MAILMAX"), Some(20));
+    /// # Ok::<(), smtp_proto::types::ReplyError>(())
+    /// ```
+    #[must_use]
+    pub fn limit(&self, name: &str) -> Option<u64> {
+        let Some(Capability::Other { parameters, .. }) = self.get("LIMITS") else {
+            return None;
+        };
+        let value = parameters.split(' ').find_map(|limit| {
+            let (known, value) = limit.split_once('=')?;
+            known.eq_ignore_ascii_case(name).then_some(value)
+        })?;
+        read_digits(value.as_bytes()).filter(|&number| number > 0)
     }
 
     /// The most octets that a message may have; `None` if the server does not

@@ -7,10 +7,7 @@ use smtp_proto::{
     wire::{ReplyLimits, ReplyParseError, ReplyParser},
 };
 
-use super::twins::Twins;
-
-const MAIL: &str = "MAIL FROM:<alice@example.org>\r\n";
-const RCPT: &str = "RCPT TO:<bob@example.net>\r\n";
+use super::twins::{MAIL, RCPT, Twins};
 
 /// A session whose message was sent in full, and is not answered.
 fn sent() -> Twins {

@@ -6,5 +6,9 @@
 //! same two ways, and both must come to the same ([`twins::Twins`]).
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod auth;
+mod end;
 mod framing;
+mod opening;
+mod transaction;
 mod twins;

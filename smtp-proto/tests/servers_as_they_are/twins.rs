@@ -6,8 +6,11 @@ use core::{fmt::Debug, time::Duration};
 use smtp_oracles::talk::{EHLO, Talk, hello, message};
 use smtp_proto::{
     TlsInfo,
-    client::{Config, Error, Session},
+    client::{Config, Error, Event, Outcome, Session},
 };
+
+pub(crate) const MAIL: &str = "MAIL FROM:<alice@example.org>\r\n";
+pub(crate) const RCPT: &str = "RCPT TO:<bob@example.net>\r\n";
 
 /// A session, and the same one in single octets.
 pub(crate) struct Twins {
@@ -48,7 +51,11 @@ impl Twins {
         self.ask(|session| assert!(session.send(message(recipients)).is_ok()));
     }
 
+    /// The server says this; nothing at all is nothing, and not its end.
     pub(crate) fn say(&mut self, text: impl AsRef<[u8]>) {
+        if text.as_ref().is_empty() {
+            return;
+        }
         self.whole.say(&text);
         for octet in text.as_ref() {
             self.octets.say([*octet]);
@@ -60,6 +67,18 @@ impl Twins {
     pub(crate) fn eof(&mut self) {
         self.whole.eof();
         self.octets.eof();
+    }
+
+    /// A write fails, and then reading comes to its end.
+    pub(crate) fn write_closed_and_eof(&mut self) {
+        self.write_closed();
+        self.eof();
+    }
+
+    pub(crate) fn write_closed(&mut self) {
+        for talk in [&mut self.whole, &mut self.octets] {
+            talk.session.handle_write_closed(talk.now);
+        }
     }
 
     pub(crate) fn wait(&mut self, time: Duration) {
@@ -82,6 +101,17 @@ impl Twins {
         }
     }
 
+    pub(crate) fn tls_failed(&mut self) {
+        for talk in [&mut self.whole, &mut self.octets] {
+            talk.session.handle_tls_failed(talk.now);
+        }
+    }
+
+    /// The one that hears whole flights, where that is not the same.
+    pub(crate) fn whole_only(&mut self) -> &mut Talk {
+        &mut self.whole
+    }
+
     /// Everything that waits to be sent, which is text.
     #[track_caller]
     pub(crate) fn out(&mut self) -> String {
@@ -96,6 +126,14 @@ impl Twins {
         }
         assert_eq!(String::from_utf8(octets).unwrap(), out, "in single octets");
         out
+    }
+
+    /// Sends this many octets and no more.
+    pub(crate) fn transmit(&mut self, octets: usize) {
+        self.whole.send(octets);
+        for _ in 0..octets {
+            self.octets.send(1);
+        }
     }
 
     /// The server says this, and the client answers that.
@@ -127,11 +165,25 @@ impl Twins {
         self.events().into_iter().filter(is_fate).collect()
     }
 
+    /// What became of the last message.
+    #[track_caller]
+    pub(crate) fn outcome(&mut self) -> Outcome {
+        self.events();
+        let outcome = |talk: &Talk| {
+            let outcomes = talk.log.iter().filter_map(|event| match event {
+                Event::Finished { outcome, .. } => Some(outcome.clone()),
+                _ => None,
+            });
+            outcomes.last().unwrap()
+        };
+        assert_eq!(outcome(&self.whole), outcome(&self.octets));
+        outcome(&self.whole)
+    }
+
     /// How the session ended.
     #[track_caller]
     pub(crate) fn error(&mut self) -> Error {
-        self.whole.poll();
-        self.octets.poll();
+        self.events();
         assert_eq!(self.whole.error, self.octets.error);
         self.whole.error.clone().unwrap()
     }

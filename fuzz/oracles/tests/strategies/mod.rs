@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
+use smtp_oracles::pieces::Cuts;
 use smtp_proto::types::{
     AddressLiteral, Argument, BodyType, Capability, Command, Domain, EnhancedCode, ForwardPath,
     HelloName, Host, LocalPart, Mailbox, Parameter, Parameters, RawCommand, Reply, ReplyCode,
@@ -306,6 +307,40 @@ pub(crate) fn replies() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
+/// What a server might offer, a line each.
+pub(crate) fn offers() -> impl Strategy<Value = Vec<u8>> {
+    octets_of(
+        vec![
+            b"SIZE",
+            b"size ",
+            b"AUTH",
+            b"AUTH ",
+            b"auth=",
+            b"PLAIN",
+            b"LOGIN ",
+            b"PIPELINING",
+            b"StartTLS",
+            b"VRFY",
+            b"X-Y",
+            b"12",
+            b"99999999999999999999",
+            b"0",
+            b" ",
+            b"  ",
+            b"\t",
+            b"=",
+            b"\n",
+            b"\n",
+            b"\r\n",
+            b"\n\n",
+            b"\xc2\x85",
+            b"\xff",
+            b"\xc3\xa4",
+        ],
+        16,
+    )
+}
+
 /// What a client might send.
 pub(crate) fn command_lines() -> impl Strategy<Value = Vec<u8>> {
     octets_of(
@@ -316,6 +351,10 @@ pub(crate) fn command_lines() -> impl Strategy<Value = Vec<u8>> {
             b"\r\n",
             b"\r\r\n",
             b"NOOP",
+            b"MAIL FROM:<a@b.example> SIZE=5\r\n",
+            b"rcpt to: c@d\r\n",
+            b"BDAT 5 LAST\r\n",
+            b" ",
             b"x",
             b"a line of some length",
         ],
@@ -323,28 +362,13 @@ pub(crate) fn command_lines() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// The lengths of pieces to cut input into, used over and over. Some are 0.
-pub(crate) fn cuts() -> impl Strategy<Value = Vec<usize>> {
+/// Some of the pieces are empty.
+pub(crate) fn cuts() -> impl Strategy<Value = Cuts> {
     prop_oneof![
-        Just(vec![1]),
-        vec(0_usize..8, 1..6).prop_map(|mut cuts| {
-            cuts.push(1);
-            cuts
+        Just(Cuts::single()),
+        vec(0_usize..8, 1..6).prop_map(|mut lengths| {
+            lengths.push(1);
+            Cuts::of(lengths)
         })
     ]
-}
-
-/// Cuts `octets` into pieces of these lengths.
-pub(crate) fn pieces<'a>(octets: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
-    let mut pieces = Vec::new();
-    let mut rest = octets;
-    for &cut in cuts.iter().cycle() {
-        if rest.is_empty() {
-            break;
-        }
-        let (piece, behind) = rest.split_at(cut.min(rest.len()));
-        pieces.push(piece);
-        rest = behind;
-    }
-    pieces
 }
