@@ -22,6 +22,10 @@ impl Chance {
         z ^ (z >> 31)
     }
 
+    pub(crate) fn octet(&mut self) -> u8 {
+        self.next().to_be_bytes()[0]
+    }
+
     /// A number below `n`, which is not 0.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % n as u64).unwrap()

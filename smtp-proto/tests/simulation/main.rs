@@ -35,8 +35,11 @@
 )]
 
 mod agenda;
+mod application;
+mod call;
 mod chance;
 mod channel;
+mod guest;
 mod ledger;
 mod mailer;
 mod network;
@@ -79,7 +82,6 @@ const KINDS: &[&str] = &[
     "a crash behind the reply",
     "a failed authentication",
     "a full window",
-    "a group of commands without an answer",
     "a handshake",
     "a handshake that fails",
     "a host that does not listen",

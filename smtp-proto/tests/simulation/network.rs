@@ -154,7 +154,7 @@ impl Around {
             _ => 1460,
         };
         let window = match chance.below(4) {
-            0 => chance.size(1..=2000),
+            0 => chance.size(50..=2000),
             _ => chance.size(1000..=100_000),
         };
         Pipe {

@@ -1,4 +1,4 @@
-//! What a mailer is told: its configuration and its messages, at random.
+//! What mailers and receivers are told: configurations and messages, at random.
 
 use std::time::Duration;
 
@@ -6,11 +6,13 @@ use bytes::Bytes;
 use smtp_proto::{
     TlsPolicy,
     client::{Authentication, Chunking, Config, LineEndings, Pipelining, Timeouts},
+    sasl::ServerMechanism,
+    server,
     types::BodyType,
 };
 
 use crate::{
-    agenda::{HOUR, MILLISECOND, SECOND},
+    agenda::{HOUR, MILLISECOND, MINUTE, SECOND},
     chance::Chance,
     ledger::{Message, Supply, completed},
     world::{PASSWORD, USER},
@@ -38,7 +40,7 @@ pub(crate) struct Settings {
 }
 
 /// For a receiver that wants this. Sometimes that does not fit.
-pub(crate) fn settings(chance: &mut Chance, wants: Wants, line_endings: LineEndings) -> Settings {
+pub(crate) fn client(chance: &mut Chance, wants: Wants, line_endings: LineEndings) -> Settings {
     let name = "client.example.org".parse().unwrap();
     let mut config = Config::new(&name).unwrap().line_endings(line_endings);
     let tls = match wants.tls {
@@ -81,7 +83,7 @@ pub(crate) fn settings(chance: &mut Chance, wants: Wants, line_endings: LineEndi
             .max_unanswered_commands(chance.size(1..=200))
             .max_unanswered_octets(chance.size(1..=octets))
             .max_unanswered_chunks(chance.size(1..=10))
-            .chunk_size(chance.size(1..=100_000));
+            .chunk_size(chance.size(20..=100_000));
     }
     if wants.authentication != chance.one_in(20) {
         let password = if chance.one_in(6) { "wrong" } else { PASSWORD };
@@ -93,6 +95,55 @@ pub(crate) fn settings(chance: &mut Chance, wants: Wants, line_endings: LineEndi
         _ => 1,
     };
     Settings { config, in_doubt }
+}
+
+/// What a receiver is told, and how much of it is known.
+pub(crate) fn server(chance: &mut Chance) -> (server::Config, Wants) {
+    let mut config = server::Config::new("mx.example.net".parse().unwrap()).unwrap();
+    let mut timeouts = server::Timeouts::default();
+    if chance.one_in(3) {
+        timeouts = server::Timeouts::all(Duration::from_micros(
+            chance.magnitude(SECOND..=10 * MINUTE),
+        ));
+    }
+    let tls = chance.one_of(&[
+        TlsPolicy::None,
+        TlsPolicy::None,
+        TlsPolicy::Opportunistic,
+        TlsPolicy::Required,
+        TlsPolicy::Implicit,
+    ]);
+    let authentication = chance.one_in(4);
+    config = config
+        .timeouts(timeouts)
+        .pipelining(!chance.one_in(5))
+        .chunking(!chance.one_in(4))
+        .eight_bit_mime(!chance.one_in(4))
+        .binary_mime(chance.one_in(2))
+        .tls(tls);
+    if chance.one_in(6) {
+        config = config.max_message_size(Some(chance.magnitude(10..=50_000)));
+    }
+    if chance.one_in(8) {
+        config = config.max_refused_recipients(chance.below(4));
+    }
+    if authentication {
+        let mechanisms = [
+            ServerMechanism::Plain,
+            ServerMechanism::Login,
+            ServerMechanism::CramMd5,
+        ];
+        let own = server::Authentication::new()
+            .mechanisms(mechanisms)
+            .secrets_in_clear(true)
+            .required(chance.one_in(2));
+        config = config.authentication(own);
+    }
+    let wants = Wants {
+        tls,
+        authentication,
+    };
+    (config, wants)
 }
 
 pub(crate) fn message(chance: &mut Chance, line_endings: LineEndings) -> Message {
@@ -150,7 +201,7 @@ fn content(chance: &mut Chance, line_endings: LineEndings, is_binary: bool) -> V
             0 if is_eight_bit => content.extend("Grüße".as_bytes()),
             1 if is_binary => content.extend(chance.next().to_be_bytes()),
             2 => {
-                let line = vec![b'a' + chance.next().to_be_bytes()[0] % 26; chance.below(80)];
+                let line = vec![b'a' + chance.octet() % 26; chance.below(80)];
                 content.extend(line);
             }
             _ => content.extend(chance.one_of(LINES)),

@@ -15,7 +15,7 @@ pub(crate) const USER: &str = "alice";
 pub(crate) const PASSWORD: &str = "wonderland";
 
 /// A world ends by itself long before so much has happened.
-const MAX_STEPS: u64 = 1_000_000;
+const MAX_STEPS: u64 = 2_000_000;
 
 /// And before so much time has passed.
 const MAX_TIME: Time = 10 * 24 * HOUR;
@@ -78,7 +78,7 @@ impl World {
                 false => LineEndings::Refuse,
             };
             let wants = receivers[receiver].wants();
-            let settings = settings::settings(chance, wants, line_endings);
+            let settings = settings::client(chance, wants, line_endings);
             let known = around.ledger.messages.len();
             for _ in 0..around.chance.size(1..=12) {
                 let message = settings::message(&mut around.chance, line_endings);
