@@ -810,3 +810,25 @@ fn what_is_configured_is_shown_without_its_secrets() {
     );
     assert!(!shown.contains("wonderland"), "{shown}");
 }
+
+#[test]
+fn c_209_what_shows_the_credentials_is_not_said_in_clear() {
+    for (name, login) in [
+        ("PLAIN", Authentication::password("alice", "wonderland")),
+        ("LOGIN", Authentication::password("alice", "wonderland")),
+        (
+            "XOAUTH2",
+            Authentication::new(sasl::Credentials::token("alice", "t")),
+        ),
+        (
+            "OAUTHBEARER",
+            Authentication::new(sasl::Credentials::token("alice", "t")),
+        ),
+    ] {
+        let mut talk = opening(login.clone(), &[&format!("AUTH {name}")]);
+        assert_eq!(talk.out(), "QUIT\r\n", "{name}");
+        assert_eq!(error(&mut talk).1, AuthenticationError::NeedsTls, "{name}");
+        let mut talk = opening(login.secrets_in_clear(true), &[&format!("AUTH {name}")]);
+        assert!(talk.out().starts_with(&format!("AUTH {name}")), "{name}");
+    }
+}

@@ -15,7 +15,7 @@ use pki::{Ca, Identity};
 use rustls::{ClientConnection, Connection, ServerConfig, ServerConnection};
 use smtp_proto::{
     TlsFailure, TlsInfo,
-    tls::{ClientTls, ServerTls, TlsError, certificate_names, rustls},
+    tls::{ClientSide, ClientTls, ServerSide, ServerTls, TlsError, certificate_names, rustls},
 };
 
 fn server(identity: &Identity) -> ServerTls {
@@ -497,4 +497,104 @@ fn m_a_connection_takes_no_more_than_it_has_room_for() {
         read.is_err() || server.process_new_packets().is_err()
     });
     assert!(failed && taken < 256 * 1024, "{taken}");
+}
+
+#[test]
+fn what_cannot_be_configured_in_words() {
+    let errors = [
+        TlsError::NoCertificate,
+        TlsError::NoKey,
+        TlsError::WrongKey,
+        TlsError::Name(String::new()),
+        TlsError::Name("ä b".into()),
+        TlsError::NoRoots("an empty store".into()),
+        TlsError::OwnConfiguration,
+        TlsError::Other("what rustls says".into()),
+    ];
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    for (index, text) in texts.iter().enumerate() {
+        assert!(!text.is_empty() && !texts[..index].contains(text), "{text}");
+        let failure = TlsFailure::from(errors[index].clone());
+        assert_eq!(failure, TlsFailure::Configuration(text.clone()));
+    }
+    assert!(texts[3].starts_with("no name"), "{}", texts[3]);
+    assert!(texts[4].starts_with("\"ä b\""), "{}", texts[4]);
+    assert!(texts[5].ends_with("an empty store"));
+    assert_eq!(texts[7], "what rustls says");
+    // A certificate that is none, and a key beside it.
+    let key = Ca::new("ca").issue(&["mx.example.net"]).key;
+    let broken = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    let error = ServerTls::from_pem(broken.as_bytes(), key.as_bytes()).unwrap_err();
+    assert_eq!(error, TlsError::NoCertificate);
+    let error = ClientTls::with_ca_pem(broken.as_bytes()).unwrap_err();
+    assert!(matches!(error, TlsError::Other(_)), "{error:?}");
+}
+
+#[test]
+fn what_each_side_has_for_tls() {
+    let ca = Ca::new("ca");
+    let client = ClientSide::new(trusting(&ca));
+    let server = ServerSide::new(server(&ca.issue(&["mx.example.net"])));
+    let (ours, theirs) = (client.get().unwrap(), server.get().unwrap());
+    both(ours, theirs, "mx.example.net").unwrap();
+    // Without anything, a client has what the system has, and a server nothing.
+    let nothing = ServerSide::default().get().unwrap_err();
+    assert!(matches!(nothing, TlsFailure::Configuration(_)), "{nothing}");
+    let client = ClientSide::default();
+    match (client.get(), ClientTls::platform()) {
+        (Ok(first), Ok(_)) => {
+            assert!(core::ptr::eq(first, client.get().unwrap()), "once");
+            assert!(refusal(first, theirs, "mx.example.net").is_of_the_certificate());
+        }
+        (Err(error), Err(other)) => assert_eq!(error, other.into()),
+        differ => panic!("{differ:?}"),
+    }
+}
+
+#[test]
+fn what_rustls_says_of_certificates_in_words() {
+    use rustls::{AlertDescription, CertificateError, Error};
+    let failure = |problem| TlsFailure::from(&Error::InvalidCertificate(problem));
+    for (problem, words) in [
+        (CertificateError::Revoked, "revoked"),
+        (CertificateError::InvalidPurpose, "invalid purpose"),
+        (CertificateError::BadEncoding, "bad encoding"),
+    ] {
+        let TlsFailure::Certificate(text) = failure(problem) else {
+            panic!("{words}");
+        };
+        assert!(text.to_lowercase().contains(words), "{text}");
+    }
+    let unknown = TlsFailure::UnknownIssuer;
+    assert_eq!(failure(CertificateError::BadSignature), unknown);
+    let name = TlsFailure::NameMismatch {
+        asked: String::new(),
+        presented: Vec::new(),
+    };
+    assert_eq!(failure(CertificateError::NotValidForName), name);
+    for (alert, words) in [
+        (AlertDescription::UnknownCA, "unknown CA"),
+        (AlertDescription::HandshakeFailure, "handshake failure"),
+        (
+            AlertDescription::NoApplicationProtocol,
+            "no application protocol",
+        ),
+    ] {
+        let failure = TlsFailure::from(&Error::AlertReceived(alert));
+        assert_eq!(failure, TlsFailure::Alert(words.into()));
+    }
+    // What somebody wrote does nothing to a terminal.
+    #[derive(Debug)]
+    struct Words;
+    impl core::fmt::Display for Words {
+        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            f.write_str("a\x1b[2Jb")
+        }
+    }
+    impl core::error::Error for Words {}
+    let other = rustls::OtherError(Arc::new(Words));
+    assert_eq!(
+        failure(CertificateError::Other(other)),
+        TlsFailure::Certificate("a?[2Jb".into())
+    );
 }

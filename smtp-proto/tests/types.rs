@@ -1,7 +1,10 @@
 //! The types, by example: what they take, what they refuse, and how they print.
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
-use std::net::IpAddr;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    net::IpAddr,
+};
 
 use bytes::BytesMut;
 use smtp_proto::{
@@ -755,4 +758,174 @@ fn d_9_a_label_has_no_space_and_no_dot_of_any_script() {
     ] {
         assert!(Domain::new(&format!("a{odd}b.example")).is_err(), "{odd:?}");
     }
+}
+
+#[test]
+fn c_024_each_keyword_is_told_from_each_other_one() {
+    let known = [
+        "8BITMIME",
+        "AUTH",
+        "BINARYMIME",
+        "CHUNKING",
+        "DSN",
+        "ENHANCEDSTATUSCODES",
+        "ETRN",
+        "EXPN",
+        "HELP",
+        "PIPELINING",
+        "REQUIRETLS",
+        "SIZE",
+        "SMTPUTF8",
+        "STARTTLS",
+        "VRFY",
+        "X-OTHER",
+        "X",
+    ];
+    for (index, keyword) in known.iter().enumerate() {
+        let parameter = if *keyword == "AUTH" { " PLAIN" } else { "" };
+        for line in [keyword.to_string(), keyword.to_lowercase()] {
+            let wire = format!("250-mx\r\n250 {line}{parameter}\r\n");
+            let offers = offers(wire.as_bytes());
+            let made: Capabilities = offers.iter().cloned().collect();
+            for (other, asked) in known.iter().enumerate() {
+                let same = index == other;
+                for offers in [&offers, &made] {
+                    assert_eq!(offers.offers(asked), same, "{line}: {asked}");
+                    assert_eq!(
+                        offers.offers(&asked.to_lowercase()),
+                        same,
+                        "{line}: {asked}"
+                    );
+                    assert_eq!(offers.get(asked).is_some(), same, "{line}: {asked}");
+                    let capability = offers.get(asked);
+                    assert!(capability.is_none_or(|capability| offers.has(capability)));
+                }
+                let capability: Capability = format!("{asked}{parameter}").parse().unwrap();
+                assert!(same || !offers.has(&capability), "{line}: {asked}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_has_a_parameter_is_offered_with_that_parameter() {
+    let offers = offers(b"250-mx\r\n250-SIZE 5\r\n250-AUTH PLAIN\r\n250-X-A b\r\n250 DSN\r\n");
+    for (line, has) in [
+        ("SIZE 5", true),
+        ("SIZE", false),
+        ("SIZE 6", false),
+        ("AUTH PLAIN", true),
+        ("AUTH LOGIN", false),
+        ("X-A b", true),
+        ("X-A c", false),
+        ("DSN", true),
+    ] {
+        assert_eq!(offers.has(&line.parse().unwrap()), has, "{line}");
+    }
+    // Whoever puts a list together may say so in other words.
+    let other = |keyword: &str| Capability::Other {
+        keyword: keyword.into(),
+        parameters: String::new(),
+    };
+    let size = |list: [Capability; 2]| list.into_iter().collect::<Capabilities>().max_size();
+    assert_eq!(size([Capability::Size(Some(5)), other("size")]), None);
+    assert_eq!(size([Capability::Size(Some(5)), other("X")]), Some(5));
+    assert_eq!(size([other("SIZE"), Capability::Size(Some(5))]), Some(5));
+    let made: Capabilities = [other("dsn")].into_iter().collect();
+    assert!(made.offers("DSN") && !made.has(&Capability::Dsn) && !made.offers("ETRN"));
+}
+
+#[test]
+fn parameters_are_equal_without_case_in_the_keyword() {
+    let parameter = |text: &str| text.parse::<Parameter>().unwrap();
+    assert_eq!(parameter("SIZE=5"), parameter("size=5"));
+    for (one, other) in [
+        ("SIZE=5", "SIZE=6"),
+        ("SIZE=5", "SIZES=5"),
+        ("SIZE", "SIZE=5"),
+        ("ENVID=a", "ENVID=A"),
+        ("SIZE", "SMTP"),
+    ] {
+        assert_ne!(parameter(one), parameter(other));
+        assert_ne!(parameter(other), parameter(one));
+    }
+}
+
+#[test]
+fn what_is_equal_has_one_hash() {
+    fn hash(value: &impl Hash) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        hasher.finish()
+    }
+    let domain = |text: &str| text.parse::<Domain>().unwrap();
+    assert_eq!(domain("Example.NET"), domain("example.net"));
+    assert_eq!(hash(&domain("Example.NET")), hash(&domain("example.net")));
+    assert_ne!(domain("example.net"), domain("example.org"));
+    assert_ne!(hash(&domain("example.net")), hash(&domain("example.org")));
+    let mailbox = |text: &str| text.parse::<Mailbox>().unwrap();
+    assert_ne!(mailbox("Bob@example.net"), mailbox("bob@example.net"));
+    let [one, other] = ["Bob@example.net", "bob@EXAMPLE.net"].map(|text| hash(&mailbox(text)));
+    assert_ne!(one, other);
+    let (one, other) = (mailbox("bob@example.net"), mailbox("bob@EXAMPLE.net"));
+    assert!(one == other && hash(&one) == hash(&other));
+    let long = |last: char| mailbox(&format!("{}{last}@example.net", "x".repeat(60)));
+    assert_eq!(hash(&long('a')), hash(&long('a')));
+    assert_ne!(hash(&long('a')), hash(&long('b')));
+}
+
+#[test]
+fn c_056_s_099_the_length_of_a_literal_and_of_a_domain_in_an_address() {
+    let plain: fn(usize) -> String = |n| "x".repeat(n);
+    let quoted: fn(usize) -> String = |n| format!("\"{}\\\"\"", " ".repeat(n - 4));
+    let general = || format!("[x:{}]", "y".repeat(100));
+    for (local, host) in [
+        (plain, "[192.0.2.1]".to_owned()),
+        (plain, "[IPv6:2001:db8::1]".to_owned()),
+        (plain, general()),
+        (quoted, general()),
+    ] {
+        let room = 254 - 1 - host.len();
+        let fits = format!("{}@{host}", local(room));
+        assert_eq!(fits.len(), 254);
+        assert_eq!(fits.parse::<Mailbox>().unwrap().to_string(), fits);
+        let long = format!("{}@{host}", local(room + 1));
+        assert_eq!(long.parse::<Mailbox>(), Err(AddressError::TooLong));
+        let parts = |n| {
+            let local = local(n).parse::<LocalPart>().unwrap();
+            Mailbox::new(local, host.parse::<Host>().unwrap())
+        };
+        assert!(parts(room).is_ok() && parts(room + 1) == Err(AddressError::TooLong));
+    }
+    let with = |octets| format!("a@{}", domain_of(octets)).parse::<Mailbox>();
+    assert!(with(252).is_ok());
+    assert_eq!(with(253), Err(AddressError::TooLong));
+    assert_eq!(with(255), Err(AddressError::TooLong));
+    assert_eq!(with(256), Err(AddressError::Host(DomainError::TooLong)));
+}
+
+#[test]
+fn lines_of_a_reply_from_behind() {
+    let reply = reply(b"250-a\r\n250-\r\n250 c d\r\n");
+    assert_eq!(
+        reply.lines().rev().collect::<Vec<_>>(),
+        [&b"c d"[..], b"", b"a"]
+    );
+    assert_eq!(reply.lines().next_back(), Some(&b"c d"[..]));
+    let mut both = reply.lines();
+    assert_eq!(
+        (both.next(), both.next_back()),
+        (Some(&b"a"[..]), Some(&b"c d"[..]))
+    );
+    assert_eq!((both.next_back(), both.next_back()), (Some(&b""[..]), None));
+    assert_eq!(
+        (reply.line_count(), reply.text_len()),
+        (3, "a\n\nc d".len())
+    );
+}
+
+#[test]
+fn local_parts_in_logs() {
+    let local = LocalPart::new("a b").unwrap();
+    assert_eq!(format!("{local:?}"), "LocalPart(\"a b\")");
 }

@@ -105,6 +105,67 @@ mod tests {
     }
 
     #[test]
+    fn c_207_every_table_of_rfc_4013() {
+        for space in [
+            '\u{a0}', '\u{1680}', '\u{2000}', '\u{200a}', '\u{202f}', '\u{3000}',
+        ] {
+            assert_eq!(name(&format!("a{space}b")), "a b", "{space:?}");
+        }
+        for nothing in [
+            '\u{ad}', '\u{1806}', '\u{200d}', '\u{2060}', '\u{fe0f}', '\u{feff}',
+        ] {
+            assert_eq!(name(&format!("a{nothing}b")), "ab", "{nothing:?}");
+        }
+        // Where one of these stands the soft hyphen is not taken away either.
+        for prohibited in [
+            '\0',
+            '\u{1f}',
+            '\u{7f}',
+            '\u{9f}',
+            '\u{6dd}',
+            '\u{180e}',
+            '\u{2028}',
+            '\u{2063}',
+            '\u{206a}',
+            '\u{fff9}',
+            '\u{fffd}',
+            '\u{1d173}',
+            '\u{e000}',
+            '\u{f8ff}',
+            '\u{f0000}',
+            '\u{10fffd}',
+            '\u{fdd0}',
+            '\u{fffe}',
+            '\u{1fffe}',
+            '\u{1ffff}',
+            '\u{2ff0}',
+            '\u{200e}',
+            '\u{202a}',
+            '\u{e0001}',
+            '\u{e0020}',
+            '\u{e007f}',
+        ] {
+            let text = format!("a\u{ad}{prohibited}");
+            assert_eq!(name(&text), text, "{prohibited:?}");
+        }
+        for allowed in [
+            '\u{a1}',
+            '\u{6dc}',
+            '\u{2010}',
+            '\u{fffc}',
+            '\u{1fffd}',
+            '\u{e0100}',
+        ] {
+            let prepared = name(&format!("a\u{ad}{allowed}"));
+            assert_eq!(
+                prepared.contains('\u{ad}'),
+                allowed == '\u{fffc}',
+                "{allowed:?}"
+            );
+        }
+    }
+
+    #[test]
     fn c_207_a_password_that_is_not_text_is_taken_as_it_is() {
         let octets = Secret::new([0xff, 0x00, 0xc3]);
         assert_eq!(password(&octets), octets);

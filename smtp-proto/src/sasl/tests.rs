@@ -639,3 +639,41 @@ fn s_159_no_secret_shows() {
         assert_eq!(format!("{keys:?}").matches("***").count(), 2);
     }
 }
+
+#[test]
+fn c_209_which_mechanisms_show_the_credentials() {
+    for mechanism in ServerMechanism::ALL {
+        let name = mechanism.name();
+        let credentials = credentials(mechanism, "alice", "wonderland");
+        let Some(mut client) = client(name, &credentials, &context()) else {
+            continue;
+        };
+        assert_eq!(client.name(), name);
+        let shows = matches!(name, "PLAIN" | "LOGIN" | "OAUTHBEARER" | "XOAUTH2");
+        assert_eq!(client.exposes_credentials(), shows, "{name}");
+        // Who speaks first: LOGIN and CRAM-MD5 wait.
+        let waits = matches!(name, "LOGIN" | "CRAM-MD5");
+        assert_eq!(client.start().unwrap().is_none(), waits, "{name}");
+    }
+}
+
+#[test]
+fn s_155_what_is_missing_is_wrong_whatever_is_stored() {
+    let tls = tls();
+    for mechanism in [ServerMechanism::Login, ServerMechanism::Plain] {
+        for (user, password) in [("alice", ""), ("", "wonderland"), ("", "")] {
+            let mut exchange = Exchange::new(mechanism, setting(&tls)).unwrap();
+            let step = match mechanism {
+                ServerMechanism::Login => {
+                    exchange.respond(user.as_bytes());
+                    exchange.respond(password.as_bytes())
+                }
+                _ => exchange.respond(format!("\0{user}\0{password}").as_bytes()),
+            };
+            assert!(
+                matches!(step, Step::Failed(_)),
+                "{mechanism:?} {user} {password}"
+            );
+        }
+    }
+}
