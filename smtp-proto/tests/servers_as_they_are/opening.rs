@@ -374,6 +374,7 @@ fn q39_starttls_offered_and_not_to_be_had() {
         let mut twins = greeted(with_tls(policy));
         twins.exchange(hello(&["STARTTLS"]), STARTTLS);
         twins.exchange("220 go\r\n", "");
+        assert_eq!(twins.events(), ["starttls"]);
         twins.tls_failed();
         let error = twins.error();
         assert_eq!(*error.kind(), ErrorKind::TlsFailed);
@@ -402,6 +403,7 @@ fn q40_octets_in_clear_behind_the_220() {
     let mut twins = greeted(with_tls(TlsPolicy::Required));
     twins.exchange(hello(&["STARTTLS"]), STARTTLS);
     twins.exchange("220 go\r\n", "");
+    assert_eq!(twins.events(), ["starttls"]);
     twins.exchange("250 mx\r\n", "");
     twins.tls_established();
     assert_eq!(twins.out(), "");
