@@ -424,6 +424,15 @@ fn q78_answers_that_are_held_back() {
         (&ErrorKind::TimedOut, Phase::Rcpt)
     );
 
+    let mut without = Twins::open(config(), &[]);
+    without.send(&["bob"]);
+    assert_eq!(without.out(), MAIL);
+    without.wait(secs(300));
+    assert!(
+        config().after(&without.error()).is_none(),
+        "it was one at a time"
+    );
+
     let slower = config().after(&error).unwrap();
     assert!(slower.after(&error).is_none());
     let mut twins = Twins::open(slower, &["PIPELINING"]);
