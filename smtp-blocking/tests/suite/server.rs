@@ -537,7 +537,8 @@ fn s_005_commands_within_the_time_go_on_for_ever() {
 #[test]
 fn s_208_a_client_that_reads_no_replies_is_cut() {
     bounded(|| {
-        let config = timeouts(|timeouts| timeouts.output = Duration::from_millis(300));
+        let config = timeouts(|timeouts| timeouts.output = Duration::from_millis(300))
+            .max_junk_commands(usize::MAX);
         let serving = Serving::start(config, local(), YES);
         let mut talk = Talk::connect(serving.address);
         // Its side, too, blocks at some time; then nobody moves.
