@@ -36,9 +36,10 @@ static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 static TURN: Mutex<()> = Mutex::new(());
 
-/// What a round may leave on the heap for good: queues that have grown, say.
-/// One session that stayed would be more.
-const HEAP_SLACK: usize = 8 * 1024;
+/// What a round may leave on the heap: queues that have grown, and a session or
+/// two that have ended and wait for the next poll to be freed. Had each of a round
+/// left something, it would be more.
+const HEAP_SLACK: usize = 32 * 1024;
 
 /// The most that one session holds while the service holds nothing: its input
 /// with room to grow, its output, a command line, and the buffer of the driver.
