@@ -475,8 +475,8 @@ impl<'a> Run<'a> {
         }
         if matches!(self.plan.tls, TlsPolicy::Required | TlsPolicy::Implicit) {
             let harmless = |line: &str| {
-                let verb = line.split(' ').next().unwrap_or_default();
                 // The last may not have left in full.
+                let verb = line.split([' ', '\r']).next().unwrap_or_default();
                 ["EHLO", "STARTTLS", "QUIT"]
                     .iter()
                     .any(|known| known.starts_with(verb))

@@ -104,6 +104,26 @@ proptest! {
     fn s_027_any_commands_in_any_pieces(input in input()) {
         server::server(&input.0);
     }
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    /// A client that sends and sends, and reads only when it must.
+    #[test]
+    fn s_124_a_client_that_does_not_read_makes_no_more_wait(
+        lines in vec(select(&LINES[..]), 1..6),
+        times in 100..300_usize,
+    ) {
+        let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        let mut plan = Plan::of(&[b"EHLO a\r\n", lines.repeat(times).as_bytes()].concat());
+        plan.config = config().max_errors(10_000).max_refused_recipients(10_000);
+        server::check(&plan);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(3000))]
 
     /// Whatever comes, the session neither panics nor stops short of its end.
     #[test]
