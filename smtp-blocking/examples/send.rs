@@ -148,17 +148,27 @@ fn transfer(
 }
 
 fn send_several(mut connection: Connection, options: &Options, contents: &[Bytes]) -> ExitCode {
-    let mut messages = messages(options, contents);
+    let mut messages = messages(options, contents).peekable();
     let mut tally = Tally::default();
-    let sent = connection.send_all(messages.by_ref(), |name, sent| tally.report(name, sent));
-    match sent {
-        Ok(()) => drop(connection.quit()),
-        Err(error) => {
-            note(format_args!("send: {error}"));
-            tally.cut_off();
-            messages.for_each(|(name, _)| tally.report(name, Err(&error)));
+    let error: Box<dyn std::error::Error> = loop {
+        let some = messages.by_ref().take(options.reconnect);
+        let sent = connection.send_all(some, |name, sent| tally.report(name, sent));
+        if let Err(error) = sent {
+            break error.into();
         }
-    }
+        let _ = connection.quit();
+        if messages.peek().is_none() {
+            say(tally);
+            return tally.exit_code();
+        }
+        connection = match open(options) {
+            Ok(connection) => connection,
+            Err(error) => break error,
+        };
+    };
+    note(format_args!("send: {error}"));
+    tally.cut_off();
+    messages.for_each(|(name, _)| tally.report(name, Err(&error)));
     say(tally);
     tally.exit_code()
 }

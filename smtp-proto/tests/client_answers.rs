@@ -1,6 +1,11 @@
 //! Picking the answer to one request out of the events: for a driver that waits
 //! for one thing at a time.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::result_large_err
+)]
 
 use smtp_oracles::talk::{CONTENT, Talk, config, message, secs, transaction};
 use smtp_proto::client::{

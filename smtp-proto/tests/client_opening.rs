@@ -431,7 +431,7 @@ fn the_limits_on_replies_are_those_that_were_set() {
     let mut limits = ReplyLimits::default();
     limits.lines = 2;
     let greeted = |lines: usize| {
-        let mut talk = Talk::new(config().reply_limits(limits.clone()));
+        let mut talk = Talk::new(config().reply_limits(limits));
         talk.say("220-x\r\n".repeat(lines - 1) + "220 x\r\n");
         talk.out()
     };

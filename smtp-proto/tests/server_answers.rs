@@ -1,6 +1,11 @@
 //! What an application can see of each question, and the one method of each that
 //! takes any answer, as a function that decides returns it.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::type_complexity
+)]
 
 use smtp_oracles::talk::mailbox;
 use smtp_proto::{
@@ -371,7 +376,7 @@ fn s_159_events_show_nothing_of_a_message_and_no_secret() {
             let Some(transmit) = session.poll_transmit() else {
                 break;
             };
-            let octets = transmit.octets() as usize;
+            let octets = usize::try_from(transmit.octets()).unwrap();
             session.handle_transmitted(octets, now);
         }
     }

@@ -892,7 +892,7 @@ fn s_123_s_124_replies_are_in_the_order_of_the_commands() {
 
 #[test]
 fn back_pressure_a_client_that_does_not_read() {
-    let mut server = Server::new(config());
+    let mut server = Server::new(config().max_junk_commands(usize::MAX));
     server.client_reads = false;
     let mut sent = 0;
     while server.session.wants_input() {
@@ -937,7 +937,8 @@ fn back_pressure_a_client_that_does_not_read() {
 
 #[test]
 fn s_210_while_a_question_is_open_input_waits_up_to_a_cap() {
-    let mut session = Session::new(config(), at(0));
+    let config = config().max_junk_commands(usize::MAX);
+    let mut session = Session::new(config, at(0));
     let greeting = session.poll_transmit().unwrap().octets();
     session.handle_transmitted(usize::try_from(greeting).unwrap(), at(0));
     session.handle_input(b"EHLO a\r\n", at(0));

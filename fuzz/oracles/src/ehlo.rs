@@ -8,20 +8,12 @@ use smtp_proto::{
 };
 
 pub use self::plain::read_plainly;
-use crate::{
-    pieces::{assert_on_one_line, every_way},
-    replies,
-    tape::Tape,
-};
+use crate::pieces::assert_on_one_line;
 
-/// What a server says stands at the front of the input, the cuts behind its last NUL.
-/// Each line of it is a line of a reply to EHLO, too.
-pub fn ehlo(input: &[u8]) {
-    let (octets, mut tape) = Tape::split(input);
-    let limits = ReplyLimits::default();
-    replies::check(octets, limits, &every_way(&mut tape));
+/// The input is what a server says. Each line of it is a line of a reply to EHLO, too.
+pub fn ehlo(octets: &[u8]) {
     let mut rest = octets;
-    let mut parser = ReplyParser::new(limits);
+    let mut parser = ReplyParser::default();
     while let Ok(Some(reply)) = parser.parse(&mut rest) {
         offered(&reply);
     }
@@ -86,7 +78,7 @@ pub fn offered(reply: &Reply) {
 }
 
 /// For how many lines of a list there are questions.
-const PROBES: usize = 60;
+const PROBES: usize = 20;
 
 /// Every question about a list is answered as by a search in it, whoever put it
 /// together.

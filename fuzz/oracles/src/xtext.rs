@@ -58,9 +58,11 @@ fn decode_plainly(text: &str) -> Option<Vec<u8>> {
     for (index, part) in text.split('+').enumerate() {
         let mut part = part.to_owned();
         if index > 0 {
-            let digits = part.get(..2)?.to_ascii_uppercase();
-            let value = (0..=255_u8).find(|value| format!("{value:02X}") == digits)?;
-            octets.push(value);
+            let digits = part.get(..2)?;
+            if !digits.chars().all(|c| c.is_ascii_hexdigit()) {
+                return None;
+            }
+            octets.push(u8::from_str_radix(digits, 16).unwrap());
             part = part.split_off(2);
         }
         if !part.chars().all(|c| c.is_ascii_graphic() && c != '=') {

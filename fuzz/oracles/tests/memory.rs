@@ -146,6 +146,7 @@ fn server(reads: bool) -> Taker {
         .tls(TlsPolicy::Opportunistic)
         .authentication(own)
         .max_errors(usize::MAX)
+        .max_junk_commands(usize::MAX)
         .max_recipients(100)
         .max_message_size(Some(1000));
     let mut server = Taker(Session::new(config, Instant::ORIGIN), true);

@@ -24,7 +24,8 @@ Usage: send
 
 Without arguments, a receiver is started at a loopback port, and gets a message.
 With arguments, FILE is sent, or standard input: a message with its header. Line
-ends may be those of any system. Several messages go over one connection.
+ends may be those of any system. Several messages go over one connection, unless
+--reconnect says otherwise.
 
   --server HOST[:PORT]      a name, or an address ([::1]:2525); port 25 if none
                             is given
@@ -33,6 +34,7 @@ ends may be those of any system. Several messages go over one connection.
   --all-or-nothing          send to nobody if any recipient is refused
   --each                    a message of its own to each recipient
   --count NUMBER            send so many times what would be sent once
+  --reconnect NUMBER        a new connection after so many messages
   --pipelining off|within|across
                             one command at a time; together those of a message
                             (default); or go on with the next message before the
@@ -65,6 +67,8 @@ pub(crate) struct Options {
     pub(crate) policy: client::RecipientPolicy,
     pub(crate) each: bool,
     pub(crate) count: usize,
+    /// How many messages go over one connection.
+    pub(crate) reconnect: usize,
     pipelining: Pipelining,
     chunking: Chunking,
     depth: usize,
@@ -84,7 +88,7 @@ impl Options {
         let (mut name, mut timeout) = (None, None);
         let (mut to, mut files) = (Vec::new(), Vec::new());
         let mut policy = client::RecipientPolicy::Partial;
-        let (mut each, mut count) = (false, 1);
+        let (mut each, mut count, mut reconnect) = (false, 1, usize::MAX);
         let mut pipelining = Pipelining::default();
         let mut chunking = Chunking::default();
         let mut depth = client::Config::DEFAULT_MAX_UNANSWERED_MESSAGES;
@@ -102,6 +106,7 @@ impl Options {
                 "--all-or-nothing" => policy = client::RecipientPolicy::AllOrNothing,
                 "--each" => each = true,
                 "--count" => count = parsed(option, value(), at_least_one)?,
+                "--reconnect" => reconnect = parsed(option, value(), at_least_one)?,
                 "--pipelining" => pipelining = parsed(option, value(), pipelining_named)?,
                 "--chunking" => chunking = parsed(option, value(), chunking_named)?,
                 "--depth" => depth = parsed(option, value(), at_least_one)?,
@@ -133,6 +138,7 @@ impl Options {
             policy,
             each,
             count,
+            reconnect,
             pipelining,
             chunking,
             depth,

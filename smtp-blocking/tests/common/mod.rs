@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each file of tests uses some of it")]
 
 pub(crate) mod choppy;
+#[cfg(target_os = "linux")]
+pub(crate) mod load;
 #[cfg(feature = "tls")]
 #[path = "../../../smtp-proto/tests/pki/mod.rs"]
 pub(crate) mod pki;
@@ -93,6 +95,13 @@ impl Talk {
     pub(crate) fn expect(&mut self, start: &str) {
         let line = self.hear();
         assert!(line.starts_with(start), "{line:?}, not {start:?}");
+    }
+
+    /// Says a line, and hears a reply of one line.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, line: &str, answer: &str) {
+        self.say(format!("{line}\r\n"));
+        self.expect(answer);
     }
 
     /// A line that begins so, and the answer to it.

@@ -6,10 +6,12 @@ use crate::adapter::{Server, Service, Shutdown, smtp_proto};
 use smtp_proto::{
     TlsFailure, TlsInfo,
     sasl::{Credential, Verdict},
-    server::{Authenticate, Config, Data, Discarded, Hello, Mail, Message, Rcpt, Rejection},
+    server::{
+        Authenticate, Config, Data, Discarded, Hello, Mail, Message, Rcpt, Rejection, Timeouts,
+    },
 };
 
-use super::joined;
+use super::{Talk, joined};
 
 /// What a service saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,6 +172,27 @@ impl Serving {
         Self::start(mx(), local(), answer)
     }
 
+    /// A client that has said hello.
+    pub(crate) fn greeted(&self) -> Talk {
+        let mut talk = Talk::connect(self.address);
+        talk.expect("220 mx.example.net ESMTP");
+        talk.ask("EHLO client.example.org", "250-mx.example.net");
+        while talk.hear().starts_with("250-") {}
+        talk
+    }
+
+    /// Connects until the server has a place.
+    pub(crate) fn when_there_is_a_place(&self) -> Talk {
+        loop {
+            let mut talk = Talk::connect(self.address);
+            let line = talk.hear();
+            if line.starts_with("220 ") {
+                return talk;
+            }
+            assert!(line.starts_with("421 ") || line.is_empty(), "{line}");
+        }
+    }
+
     /// Shuts the server down, and returns the reports that were not taken.
     pub(crate) fn stop(self) -> Vec<Vec<Seen>> {
         self.shutdown.shutdown();
@@ -183,6 +206,13 @@ impl Serving {
     }
 }
 
+/// The envelope of a message from Alice to Bob, up to its content.
+pub(crate) fn content_begins(talk: &mut Talk) {
+    talk.ask("MAIL FROM:<alice@example.org>", "250 2.1.0");
+    talk.ask("RCPT TO:<bob@example.net>", "250 2.1.5");
+    talk.ask("DATA", "354 ");
+}
+
 /// A server at a port of the system's choice.
 pub(crate) fn local() -> Server {
     Server::bind("127.0.0.1:0").unwrap()
@@ -191,4 +221,11 @@ pub(crate) fn local() -> Server {
 /// The default configuration.
 pub(crate) fn mx() -> Config {
     Config::new("mx.example.net".parse().unwrap()).unwrap()
+}
+
+/// The default configuration, with other time-outs.
+pub(crate) fn timeouts(set: impl FnOnce(&mut Timeouts)) -> Config {
+    let mut timeouts = Timeouts::default();
+    set(&mut timeouts);
+    mx().timeouts(timeouts)
 }

@@ -11,12 +11,13 @@
 use std::{
     fs,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::adapter::{Connection, connect};
 use crate::common::{
     Talk, bounded, config, hasty, lines,
+    load::Load,
     serving::{Serving, YES, local, mx},
     to_bob,
 };
@@ -30,42 +31,14 @@ fn leaves_nothing<R: FnMut()>(rounds: usize, set_up: impl FnOnce() -> R + Send +
     bounded(move || {
         let mut round = set_up();
         (0..3).for_each(|_| round());
-        let before = settled(None);
+        let before = Load::settled(Load::now, None);
         (0..rounds).for_each(|_| round());
-        let after = settled(Some(before));
-        assert!(no_more(after, before), "{after:?}, and {before:?} before");
+        let after = Load::settled(Load::now, Some(before));
+        assert!(
+            after.is_no_more_than(before),
+            "{after:?}, and {before:?} before"
+        );
     });
-}
-
-/// A thread of an earlier test may have ended meanwhile.
-fn no_more(after: (usize, usize), before: (usize, usize)) -> bool {
-    after.0 <= before.0 && after.1 <= before.1
-}
-
-/// How many file descriptors and threads there are, when they are no more than
-/// expected, or have not become so for a while. Threads take a moment to go.
-fn settled(expected: Option<(usize, usize)>) -> (usize, usize) {
-    let start = Instant::now();
-    let mut last = (0, 0);
-    let mut since = start;
-    loop {
-        let now = (count("fd"), count("task"));
-        if expected.is_some_and(|expected| no_more(now, expected)) {
-            return now;
-        }
-        if now != last {
-            (last, since) = (now, Instant::now());
-        }
-        let patience = Duration::from_millis(if expected.is_some() { 3000 } else { 300 });
-        if since.elapsed() > patience {
-            return now;
-        }
-        std::thread::yield_now();
-    }
-}
-
-fn count(what: &str) -> usize {
-    fs::read_dir(format!("/proc/self/{what}")).unwrap().count()
 }
 
 #[test]

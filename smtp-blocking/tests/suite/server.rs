@@ -20,38 +20,13 @@ use crate::common::{
     Talk, bounded,
     choppy::Choppy,
     joined, lines,
-    serving::{Recorder, Seen, Serving, Stage, YES, local, mx},
+    serving::{Recorder, Seen, Serving, Stage, YES, content_begins, local, mx, timeouts},
 };
 use smtp_proto::{
     Instant as ProtoInstant,
-    server::{
-        Config, Data, Discarded, Expand, Message, Rcpt, Rejection, Session, Timeouts, Verify,
-    },
+    server::{Data, Discarded, Expand, Message, Rcpt, Rejection, Session, Verify},
     types::Mailbox,
 };
-
-/// A client that has said hello.
-fn greeted(serving: &Serving) -> Talk {
-    let mut talk = Talk::connect(serving.address);
-    talk.expect("220 mx.example.net ESMTP");
-    ask(&mut talk, "EHLO client.example.org", "250-mx.example.net");
-    while talk.hear().starts_with("250-") {}
-    talk
-}
-
-/// Sends a line, and hears a reply of one line.
-#[track_caller]
-fn ask(talk: &mut Talk, line: &str, answer: &str) {
-    talk.say(format!("{line}\r\n"));
-    talk.expect(answer);
-}
-
-/// Up to the content.
-fn envelope(talk: &mut Talk) {
-    ask(talk, "MAIL FROM:<alice@example.org>", "250 2.1.0");
-    ask(talk, "RCPT TO:<bob@example.net>", "250 2.1.5");
-    ask(talk, "DATA", "354 ");
-}
 
 fn message(content: &[u8]) -> Seen {
     Seen::Message(vec!["<bob@example.net>".to_owned()], content.to_vec())
@@ -66,23 +41,17 @@ fn began() -> Vec<Seen> {
     ]
 }
 
-fn timeouts(set: impl FnOnce(&mut Timeouts)) -> Config {
-    let mut timeouts = Timeouts::default();
-    set(&mut timeouts);
-    mx().timeouts(timeouts)
-}
-
 // ---- the service ----
 
 #[test]
 fn m24_a_session_by_hand() {
     bounded(|| {
         let serving = Serving::new(YES);
-        let mut talk = greeted(&serving);
-        envelope(&mut talk);
+        let mut talk = serving.greeted();
+        content_begins(&mut talk);
         talk.say("Subject: hi\r\n\r\n..dot\r\n.\r\n");
         talk.expect("250 2.0.0 stored");
-        ask(&mut talk, "QUIT", "221 ");
+        talk.ask("QUIT", "221 ");
         talk.ended();
         let mut seen = began();
         seen.push(message(b"Subject: hi\r\n\r\n.dot\r\n"));
@@ -95,7 +64,7 @@ fn m24_a_session_by_hand() {
 fn s_087_s_096_a_message_in_chunks_and_the_next_behind_it() {
     bounded(|| {
         let serving = Serving::new(YES);
-        let mut talk = greeted(&serving);
+        let mut talk = serving.greeted();
         let envelope = "MAIL FROM:<alice@example.org>\r\nRCPT TO:<bob@example.net>\r\n";
         talk.say(format!(
             "{envelope}BDAT 9\r\n..dot\r\n.\rBDAT 6 LAST\r\n\n\r\nendRSET\r\n\
@@ -107,7 +76,7 @@ fn s_087_s_096_a_message_in_chunks_and_the_next_behind_it() {
         for reply in ["2.1.0", "2.1.5", "2.0.0 stored"] {
             talk.expect(&format!("250 {reply}"));
         }
-        ask(&mut talk, "QUIT", "221 ");
+        talk.ask("QUIT", "221 ");
         drop(talk);
         let mut seen = began();
         seen.push(message(b"..dot\r\n.\r\n\r\nend"));
@@ -130,17 +99,17 @@ fn s_053_a_refusal_of_the_service_at_each_stage_is_the_answer() {
         });
         let mut talk = Talk::connect(serving.address);
         talk.expect("220 ");
-        ask(&mut talk, "HELO hello", "550 5.7.1");
-        ask(&mut talk, "HELO client.example.org", "250 ");
-        ask(&mut talk, "MAIL FROM:<mail@x>", "550 5.7.1");
-        ask(&mut talk, "MAIL FROM:<alice@example.org>", "250 ");
-        ask(&mut talk, "RCPT TO:<rcpt@x>", "550 5.1.1");
-        ask(&mut talk, "RCPT TO:<full@x>", "452 4.2.2");
-        ask(&mut talk, "RCPT TO:<bob@example.net>", "250 ");
-        ask(&mut talk, "DATA", "354 ");
+        talk.ask("HELO hello", "550 5.7.1");
+        talk.ask("HELO client.example.org", "250 ");
+        talk.ask("MAIL FROM:<mail@x>", "550 5.7.1");
+        talk.ask("MAIL FROM:<alice@example.org>", "250 ");
+        talk.ask("RCPT TO:<rcpt@x>", "550 5.1.1");
+        talk.ask("RCPT TO:<full@x>", "452 4.2.2");
+        talk.ask("RCPT TO:<bob@example.net>", "250 ");
+        talk.ask("DATA", "354 ");
         talk.say("hi\r\n.\r\n");
         talk.expect("250 ");
-        ask(&mut talk, "QUIT", "221 ");
+        talk.ask("QUIT", "221 ");
         drop(talk);
         let seen = serving.stop().remove(0);
         assert_eq!(seen.last(), Some(&message(b"hi\r\n")));
@@ -154,12 +123,12 @@ fn s_080_a_refusal_of_data_leaves_the_transaction_open() {
             Stage::Data => Err(Rejection::insufficient_storage()),
             _ => Ok(()),
         });
-        let mut talk = greeted(&serving);
-        ask(&mut talk, "MAIL FROM:<alice@example.org>", "250 ");
-        ask(&mut talk, "RCPT TO:<bob@example.net>", "250 ");
-        ask(&mut talk, "DATA", "452 4.3.1");
-        ask(&mut talk, "RSET", "250 ");
-        ask(&mut talk, "QUIT", "221 ");
+        let mut talk = serving.greeted();
+        talk.ask("MAIL FROM:<alice@example.org>", "250 ");
+        talk.ask("RCPT TO:<bob@example.net>", "250 ");
+        talk.ask("DATA", "452 4.3.1");
+        talk.ask("RSET", "250 ");
+        talk.ask("QUIT", "221 ");
         drop(talk);
         let seen = serving.stop().remove(0);
         assert_eq!(seen.last(), Some(&Seen::Discarded(Discarded::Reset)));
@@ -175,18 +144,18 @@ fn s_085_content_refused_in_the_middle_is_answered_at_its_end() {
                 false => Ok(()),
             }
         });
-        let mut talk = greeted(&serving);
-        envelope(&mut talk);
+        let mut talk = serving.greeted();
+        content_begins(&mut talk);
         talk.say("fine\r\nvirus\r\n");
         // Much more of it, which nobody sees.
         talk.say(b"0123456789abcd\r\n".repeat(20_000));
         talk.say(".\r\n");
         talk.expect("550 5.7.1");
         // The next one is another message.
-        envelope(&mut talk);
+        content_begins(&mut talk);
         talk.say("fine\r\n.\r\n");
         talk.expect("250 ");
-        ask(&mut talk, "QUIT", "221 ");
+        talk.ask("QUIT", "221 ");
         drop(talk);
         let seen = serving.stop().remove(0);
         let mut expected = began();
@@ -208,17 +177,17 @@ fn s_085_content_refused_and_too_large_does_not_harm_the_next() {
             };
         let config = mx().max_message_size(Some(1000));
         let serving = Serving::start(config, local(), refuse_virus);
-        let mut talk = greeted(&serving);
-        envelope(&mut talk);
+        let mut talk = serving.greeted();
+        content_begins(&mut talk);
         // The dot that is taken off ends the first piece.
         talk.say("virus\r\n..\r\n");
         talk.say(b"0123456789abcd\r\n".repeat(1000));
         talk.say(".\r\n");
         talk.expect("550 5.7.1");
-        envelope(&mut talk);
+        content_begins(&mut talk);
         talk.say("fine\r\n.\r\n");
         talk.expect("250 ");
-        ask(&mut talk, "QUIT", "221 ");
+        talk.ask("QUIT", "221 ");
         drop(talk);
         let seen = serving.stop().remove(0);
         assert_eq!(seen.last(), Some(&message(b"fine\r\n")));
@@ -233,11 +202,11 @@ fn s_086_a_message_refused_at_its_end() {
             Stage::Message => Err(Rejection::message_too_large()),
             _ => Ok(()),
         });
-        let mut talk = greeted(&serving);
-        envelope(&mut talk);
+        let mut talk = serving.greeted();
+        content_begins(&mut talk);
         talk.say("hi\r\n.\r\n");
         talk.expect("552 5.3.4");
-        ask(&mut talk, "QUIT", "221 ");
+        talk.ask("QUIT", "221 ");
         drop(talk);
         assert_eq!(serving.stop(), [began()]);
     });
@@ -250,8 +219,8 @@ fn s_007_of_content_that_was_refused_nothing_is_told() {
             Stage::Content => Err(Rejection::policy()),
             _ => Ok(()),
         });
-        let mut talk = greeted(&serving);
-        envelope(&mut talk);
+        let mut talk = serving.greeted();
+        content_begins(&mut talk);
         talk.say("hi\r\n");
         drop(talk);
         assert_eq!(serving.reports.recv().unwrap(), began());
@@ -266,8 +235,8 @@ fn s_009_a_refusal_with_421_ends_the_session() {
             Stage::Rcpt => Err(Rejection::new(421, None, "not today").unwrap()),
             _ => Ok(()),
         });
-        let mut talk = greeted(&serving);
-        ask(&mut talk, "MAIL FROM:<alice@example.org>", "250 ");
+        let mut talk = serving.greeted();
+        talk.ask("MAIL FROM:<alice@example.org>", "250 ");
         talk.say("RCPT TO:<bob@example.net>\r\nRCPT TO:<carol@example.net>\r\n");
         talk.expect("421 4.0.0 not today");
         talk.ended();
@@ -334,16 +303,16 @@ fn m24_inquiries_and_the_transcript() {
             thread::spawn(move || server.run(&config, |_| Directory(Arc::clone(&transcript))));
         let mut talk = Talk::connect(address);
         talk.expect("220 ");
-        ask(&mut talk, "HELO x", "250 ");
-        ask(&mut talk, "VRFY bob", "250 2.1.5 <bob@example.net>");
-        ask(&mut talk, "VRFY ob", "553-");
+        talk.ask("HELO x", "250 ");
+        talk.ask("VRFY bob", "250 2.1.5 <bob@example.net>");
+        talk.ask("VRFY ob", "553-");
         talk.expect("553-5.1.4 <bob@example.net>");
         talk.expect("553 5.1.4 <rob@example.net>");
-        ask(&mut talk, "VRFY nobody", "550 5.1.1");
-        ask(&mut talk, "VRFY who", "252 ");
-        ask(&mut talk, "EXPN staff", "250 2.1.5 <bob@example.net>");
-        ask(&mut talk, "EXPN others", "550 5.1.1");
-        ask(&mut talk, "QUIT", "221 ");
+        talk.ask("VRFY nobody", "550 5.1.1");
+        talk.ask("VRFY who", "252 ");
+        talk.ask("EXPN staff", "250 2.1.5 <bob@example.net>");
+        talk.ask("EXPN others", "550 5.1.1");
+        talk.ask("QUIT", "221 ");
         talk.ended();
         drop(talk);
         shutdown.shutdown();
@@ -492,8 +461,8 @@ fn s_010_s_208_content_that_trickles_is_cut_at_its_deadline() {
     bounded(|| {
         let config = timeouts(|timeouts| timeouts.content = Duration::from_millis(200));
         let serving = Serving::start(config, local(), YES);
-        let mut talk = greeted(&serving);
-        envelope(&mut talk);
+        let mut talk = serving.greeted();
+        content_begins(&mut talk);
         let start = Instant::now();
         trickle(&mut talk, b"x");
         let took = start.elapsed();
@@ -523,12 +492,12 @@ fn s_005_commands_within_the_time_go_on_for_ever() {
     bounded(|| {
         let config = timeouts(|timeouts| timeouts.command = Duration::from_millis(300));
         let serving = Serving::start(config, local(), YES);
-        let mut talk = greeted(&serving);
+        let mut talk = serving.greeted();
         for _ in 0..10 {
             thread::sleep(Duration::from_millis(50));
-            ask(&mut talk, "NOOP", "250 ");
+            talk.ask("NOOP", "250 ");
         }
-        ask(&mut talk, "QUIT", "221 ");
+        talk.ask("QUIT", "221 ");
         drop(talk);
         serving.stop();
     });
@@ -537,7 +506,8 @@ fn s_005_commands_within_the_time_go_on_for_ever() {
 #[test]
 fn s_208_a_client_that_reads_no_replies_is_cut() {
     bounded(|| {
-        let config = timeouts(|timeouts| timeouts.output = Duration::from_millis(300));
+        let config = timeouts(|timeouts| timeouts.output = Duration::from_millis(300))
+            .max_junk_commands(usize::MAX);
         let serving = Serving::start(config, local(), YES);
         let mut talk = Talk::connect(serving.address);
         // Its side, too, blocks at some time; then nobody moves.
@@ -557,7 +527,7 @@ fn s_208_a_client_that_reads_no_replies_is_cut() {
 fn s_006_the_last_reply_reaches_a_client_that_has_said_more() {
     bounded(|| {
         let serving = Serving::new(YES);
-        let mut talk = greeted(&serving);
+        let mut talk = serving.greeted();
         talk.say("QUIT\r\n");
         talk.say(b"more that nobody wants\r\n".repeat(10_000));
         // A connection that is closed over unread octets is reset.
@@ -574,7 +544,7 @@ fn s_009_the_last_421_reaches_a_client_that_has_said_more() {
     bounded(|| {
         let config = mx().max_errors(0);
         let serving = Serving::start(config, local(), YES);
-        let mut talk = greeted(&serving);
+        let mut talk = serving.greeted();
         talk.say(b"WHAT\r\n".repeat(50_000));
         let mut rest = Vec::new();
         talk.stream.read_to_end(&mut rest).unwrap();
@@ -590,8 +560,8 @@ fn s_009_the_last_421_reaches_a_client_that_has_said_more() {
 fn s_208_a_client_that_does_not_leave_after_the_end_is_left() {
     bounded(|| {
         let serving = Serving::new(YES);
-        let mut talk = greeted(&serving);
-        ask(&mut talk, "QUIT", "221 ");
+        let mut talk = serving.greeted();
+        talk.ask("QUIT", "221 ");
         let mut stream = talk.stream.try_clone().unwrap();
         let start = Instant::now();
         let chatter = thread::spawn(move || {
@@ -649,15 +619,15 @@ fn m24_several_clients_at_once() {
     bounded(|| {
         let serving = Serving::new(YES);
         // All are in the middle of a message at the same time.
-        let mut talks: Vec<Talk> = (0..20).map(|_| greeted(&serving)).collect();
-        talks.iter_mut().for_each(envelope);
+        let mut talks: Vec<Talk> = (0..20).map(|_| serving.greeted()).collect();
+        talks.iter_mut().for_each(content_begins);
         for (number, talk) in talks.iter_mut().enumerate() {
             talk.say(format!("{number}\r\n"));
         }
         for talk in &mut talks {
             talk.say(".\r\n");
             talk.expect("250 ");
-            ask(talk, "QUIT", "221 ");
+            talk.ask("QUIT", "221 ");
             talk.ended();
         }
         drop(talks);
@@ -698,34 +668,22 @@ fn m24_the_service_is_told_the_peer() {
     });
 }
 
-/// Connects until the server has a place.
-fn when_there_is_a_place(serving: &Serving) -> Talk {
-    loop {
-        let mut talk = Talk::connect(serving.address);
-        let line = talk.hear();
-        if line.starts_with("220 ") {
-            return talk;
-        }
-        assert!(line.starts_with("421 ") || line.is_empty(), "{line}");
-    }
-}
-
 #[test]
 fn s_206_one_connection_too_many_is_told_421() {
     bounded(|| {
         let serving = Serving::start(mx(), local().max_connections(2), YES);
-        let first = greeted(&serving);
-        let mut second = greeted(&serving);
+        let first = serving.greeted();
+        let mut second = serving.greeted();
         for _ in 0..10 {
             let mut third = Talk::connect(serving.address);
             third.expect("421 mx.example.net too many");
             third.ended();
         }
         // Those that are there do not notice.
-        ask(&mut second, "NOOP", "250 ");
+        second.ask("NOOP", "250 ");
         drop(first);
-        let mut third = when_there_is_a_place(&serving);
-        ask(&mut third, "QUIT", "221 ");
+        let mut third = serving.when_there_is_a_place();
+        third.ask("QUIT", "221 ");
         drop((second, third));
         serving.stop();
     });
@@ -739,13 +697,13 @@ fn s_206_a_panic_in_the_service_gives_its_place_back() {
             Ok(())
         });
         for _ in 0..3 {
-            let mut talk = when_there_is_a_place(&serving);
-            ask(&mut talk, "HELO x", "250 ");
-            ask(&mut talk, "MAIL FROM:<>", "250 ");
+            let mut talk = serving.when_there_is_a_place();
+            talk.ask("HELO x", "250 ");
+            talk.ask("MAIL FROM:<>", "250 ");
             talk.say("RCPT TO:<bob@example.net>\r\n");
             talk.ended();
         }
-        drop(when_there_is_a_place(&serving));
+        drop(serving.when_there_is_a_place());
         serving.stop();
     });
 }
@@ -756,7 +714,7 @@ fn s_206_a_panic_in_the_service_gives_its_place_back() {
 fn s_009_shutting_down_tells_idle_clients_421_and_ends() {
     bounded(|| {
         let serving = Serving::new(YES);
-        let mut idle = greeted(&serving);
+        let mut idle = serving.greeted();
         let mut fresh = Talk::connect(serving.address);
         fresh.expect("220 ");
         let start = Instant::now();
@@ -777,8 +735,8 @@ fn s_009_shutting_down_tells_idle_clients_421_and_ends() {
 fn s_009_content_under_way_may_end_after_the_shutdown() {
     bounded(|| {
         let serving = Serving::new(YES);
-        let mut talk = greeted(&serving);
-        envelope(&mut talk);
+        let mut talk = serving.greeted();
+        content_begins(&mut talk);
         serving.shutdown.shutdown();
         talk.say("hi\r\n.\r\n");
         talk.expect("250 2.0.0 stored");
@@ -799,8 +757,8 @@ fn s_009_what_has_not_ended_when_the_grace_has_passed_is_cut() {
     bounded(|| {
         let server = local().grace(Duration::from_millis(200));
         let serving = Serving::start(mx(), server, YES);
-        let mut talk = greeted(&serving);
-        envelope(&mut talk);
+        let mut talk = serving.greeted();
+        content_begins(&mut talk);
         let start = Instant::now();
         serving.shutdown.shutdown();
         // Goes on sending, but never ends.
@@ -819,8 +777,8 @@ fn s_009_what_has_not_ended_when_the_grace_has_passed_is_cut() {
 fn s_009_a_grace_without_end_lets_the_message_end() {
     bounded(|| {
         let serving = Serving::start(mx(), local().grace(Duration::MAX), YES);
-        let mut talk = greeted(&serving);
-        envelope(&mut talk);
+        let mut talk = serving.greeted();
+        content_begins(&mut talk);
         serving.shutdown.shutdown();
         talk.say("hi\r\n.\r\n");
         talk.expect("250 ");
@@ -834,8 +792,8 @@ fn s_009_a_grace_without_end_lets_the_message_end() {
 fn s_009_nobody_is_kept_waiting_in_the_queue_of_a_server_that_ends() {
     bounded(|| {
         let serving = Serving::new(YES);
-        let mut talk = greeted(&serving);
-        envelope(&mut talk);
+        let mut talk = serving.greeted();
+        content_begins(&mut talk);
         serving.shutdown.shutdown();
         // While the message goes on, others are turned away at the door.
         while TcpStream::connect(serving.address).is_ok() {}

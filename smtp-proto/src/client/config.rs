@@ -154,9 +154,7 @@ impl Config {
         if dropped && self.pipelining == Pipelining::AcrossTransactions {
             return Some(self.clone().pipelining(Pipelining::WithinTransaction));
         }
-        let stalled = *error.kind() == ErrorKind::TimedOut
-            && matches!(error.phase(), Phase::Mail | Phase::Rcpt | Phase::Data);
-        if stalled && self.pipelining != Pipelining::Off {
+        if error.is_silence_behind_a_group() && self.pipelining != Pipelining::Off {
             return Some(self.clone().pipelining(Pipelining::Off));
         }
         let broken = match error.kind() {

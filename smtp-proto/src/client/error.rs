@@ -81,6 +81,7 @@ struct Parts {
     phase: Phase,
     reply: Option<Reply>,
     is_secured: bool,
+    was_grouping: bool,
 }
 
 /// How a session ended.
@@ -154,12 +155,14 @@ impl Error {
         phase: Phase,
         reply: Option<Reply>,
         is_secured: bool,
+        was_grouping: bool,
     ) -> Self {
         Self(Box::new(Parts {
             kind,
             phase,
             reply,
             is_secured,
+            was_grouping,
         }))
     }
 
@@ -225,6 +228,13 @@ impl Error {
     /// A server that waits for the first octet of TLS says nothing.
     fn is_silence_of_tls(&self) -> bool {
         self.0.phase == Phase::Greeting && self.0.kind == ErrorKind::TimedOut && !self.0.is_secured
+    }
+
+    /// A server that does not answer a group of commands may answer one of them.
+    pub(super) fn is_silence_behind_a_group(&self) -> bool {
+        self.0.kind == ErrorKind::TimedOut
+            && self.0.was_grouping
+            && matches!(self.0.phase, Phase::Mail | Phase::Rcpt | Phase::Data)
     }
 }
 

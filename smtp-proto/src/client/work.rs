@@ -350,7 +350,7 @@ impl Session {
             && self.out.pending() == 0;
         let sent = self.out.sent();
         let kind = self.end_exchange(kind);
-        let error = Error::new(kind, phase, reply, self.tls.is_some());
+        let error = Error::new(kind, phase, reply, self.tls.is_some(), self.is_grouping());
         let queued = self.queue.drain(..).filter_map(|job| match job {
             Job::Transaction(delivery) => Some(delivery),
             _ => None,

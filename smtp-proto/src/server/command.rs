@@ -119,6 +119,9 @@ impl Dialogue {
         if self.state().after(trigger).is_none() {
             return self.refuse_out_of_sequence(trigger);
         }
+        if is_junk(&command) && !self.count_junk() {
+            return Ok(None);
+        }
         match command {
             Command::Ehlo(name) => Ok(Some(Asked::Hello {
                 name,
@@ -350,6 +353,20 @@ fn trigger(command: &Command) -> Trigger {
         Command::StartTls => Trigger::StartTls,
         _ => Trigger::Other,
     }
+}
+
+/// Whether a client could say this for ever, with nothing to come of it.
+const fn is_junk(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Ehlo(_)
+            | Command::Helo(_)
+            | Command::Noop(_)
+            | Command::Rset
+            | Command::Help(_)
+            | Command::Vrfy(_)
+            | Command::Expn(_)
+    )
 }
 
 /// 503, with what should have come instead.

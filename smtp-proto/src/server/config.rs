@@ -27,6 +27,7 @@ pub struct Config {
     pub(super) max_recipients: usize,
     pub(super) max_command_line: usize,
     pub(super) max_errors: usize,
+    pub(super) max_junk_commands: usize,
     pub(super) max_refused_recipients: usize,
     pub(super) timeouts: Timeouts,
     pub(super) tls: TlsPolicy,
@@ -58,6 +59,8 @@ impl Config {
     pub const MIN_MAX_COMMAND_LINE: usize = 512;
     /// The default limit on erroneous commands in a session.
     pub const DEFAULT_MAX_ERRORS: usize = 20;
+    /// The default limit on commands that bring no message nearer, that of Postfix.
+    pub const DEFAULT_MAX_JUNK_COMMANDS: usize = 100;
     /// The default limit on recipients, users and lists refused in a session.
     pub const DEFAULT_MAX_REFUSED_RECIPIENTS: usize = 100;
 
@@ -76,6 +79,7 @@ impl Config {
             max_recipients: Self::DEFAULT_MAX_RECIPIENTS,
             max_command_line: Self::DEFAULT_MAX_COMMAND_LINE,
             max_errors: Self::DEFAULT_MAX_ERRORS,
+            max_junk_commands: Self::DEFAULT_MAX_JUNK_COMMANDS,
             max_refused_recipients: Self::DEFAULT_MAX_REFUSED_RECIPIENTS,
             timeouts: Timeouts::default(),
             tls: TlsPolicy::None,
@@ -132,6 +136,16 @@ impl Config {
     #[must_use]
     pub fn max_errors(mut self, errors: usize) -> Self {
         self.max_errors = errors;
+        self
+    }
+
+    /// How many commands may come in a row that bring no message nearer: EHLO, HELO,
+    /// NOOP, RSET, HELP, VRFY and EXPN. Each one beyond that is carried out, and
+    /// counts as an [error](Self::max_errors), until a message is accepted. A client
+    /// cannot keep a session for ever, or a processor busy, by saying nothing.
+    #[must_use]
+    pub fn max_junk_commands(mut self, commands: usize) -> Self {
+        self.max_junk_commands = commands;
         self
     }
 
@@ -242,7 +256,7 @@ impl Config {
         self
     }
 
-    /// Whether to take `MAIL FROM: <a@b>`, with white space, and addresses
+    /// Whether to take `MAIL FROM: <a@b>`, with spaces, and addresses
     /// without angle brackets, which some clients send although RFC 5321
     /// section 3.3 forbids it. Off by default.
     #[must_use]

@@ -56,6 +56,8 @@ pub(super) struct Dialogue {
     /// How many commands were read.
     commands: u64,
     errors: usize,
+    /// How many commands since the last message have brought none nearer.
+    junk: usize,
     /// Part of the transaction was refused.
     behind_refusal: bool,
     /// What came last was AUTH, or no command: it may be meant for an exchange
@@ -106,6 +108,7 @@ impl Dialogue {
             answered: false,
             commands: 0,
             errors: 0,
+            junk: 0,
             behind_refusal: false,
             behind_auth: false,
             refused_recipients: 0,
@@ -210,12 +213,25 @@ impl Dialogue {
 
     /// The reply to a command that the client should not have sent.
     pub(super) fn fail(&mut self, reply: Fixed) {
-        self.errors += 1;
-        if self.errors > self.config.max_errors {
-            self.abort(reply::TOO_MANY_ERRORS, Discarded::TooManyErrors);
-        } else {
+        if self.count_error() {
             self.say(&reply);
         }
+    }
+
+    /// Counts a command that brings no message nearer. Returns whether the session
+    /// goes on.
+    pub(super) fn count_junk(&mut self) -> bool {
+        self.junk = self.junk.saturating_add(1);
+        self.junk <= self.config.max_junk_commands || self.count_error()
+    }
+
+    fn count_error(&mut self) -> bool {
+        self.errors = self.errors.saturating_add(1);
+        let goes_on = self.errors <= self.config.max_errors;
+        if !goes_on {
+            self.abort(reply::TOO_MANY_ERRORS, Discarded::TooManyErrors);
+        }
+        goes_on
     }
 
     /// Ends the session with a 421, or what else there is to say.
@@ -334,6 +350,9 @@ impl Dialogue {
 
     pub(super) fn conclude(&mut self, what: &impl Say) {
         self.answered = true;
+        if !is_refusal(what.said().code()) {
+            self.junk = 0;
+        }
         self.end_content(what);
     }
 

@@ -91,6 +91,23 @@ mod tests {
         assert_eq!(framer.frame(b"QUIT\r\n"), (Framed::Line(b"QUIT"), 6));
     }
 
+    /// A line that comes slowly takes no more work for it: all that was looked at
+    /// before is passed over, but for a CR at the end.
+    #[test]
+    fn s_101_each_octet_is_looked_at_once() {
+        let line = [&b"\rx\nx".repeat(1000)[..], b"\r\n"].concat();
+        for max_line in [100, 10_000] {
+            let mut framer = CommandFramer::new(max_line);
+            let (mut from, mut looked_at) = (0, 0);
+            for end in 1..=line.len() {
+                looked_at += end - from - framer.scanned;
+                from += framer.frame(&line[from..end]).1;
+            }
+            assert_eq!(from, line.len());
+            assert!(looked_at <= 2 * line.len(), "{looked_at}");
+        }
+    }
+
     #[test]
     fn s_013_only_crlf_ends_a_line() {
         let mut framer = CommandFramer::new(64);

@@ -79,7 +79,7 @@ fn q64_an_early_answer_to_the_content() {
         twins.fates(),
         ["m1 to1 refused in the content: 552 5.3.4 too large"]
     );
-    assert!(twins.get(|session| session.is_reusable()));
+    assert!(twins.get(smtp_proto::client::Session::is_reusable));
 }
 
 /// The answer to the content takes minutes: chatmail servers were seen to need 218
@@ -268,7 +268,7 @@ fn q73_421_at_any_moment() {
         ),
     ] {
         let mut twins = Twins::open(config(), &[]);
-        assert!(twins.get(|session| session.is_reusable()));
+        assert!(twins.get(smtp_proto::client::Session::is_reusable));
         twins.say(words);
         twins.eof();
         let reuse = |session: &_| PoolPolicy::default().reuse(session, secs(0));
@@ -422,6 +422,15 @@ fn q78_answers_that_are_held_back() {
     assert_eq!(
         (error.kind(), error.phase()),
         (&ErrorKind::TimedOut, Phase::Rcpt)
+    );
+
+    let mut without = Twins::open(config(), &[]);
+    without.send(&["bob"]);
+    assert_eq!(without.out(), MAIL);
+    without.wait(secs(300));
+    assert!(
+        config().after(&without.error()).is_none(),
+        "it was one at a time"
     );
 
     let slower = config().after(&error).unwrap();

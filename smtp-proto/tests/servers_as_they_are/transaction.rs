@@ -36,7 +36,7 @@ fn q52_a_parameter_is_refused_although_it_was_offered() {
             twins.fates(),
             [format!("m1 to1 refused at MAIL: {refusal}")]
         );
-        assert!(twins.get(|session| session.is_reusable()));
+        assert!(twins.get(smtp_proto::client::Session::is_reusable));
     }
     let config = || config().ignore_keywords(["size", "X-UNKNOWN"]);
     let mut twins = at_mail(config(), &["SIZE 10", "PIPELINING"]);

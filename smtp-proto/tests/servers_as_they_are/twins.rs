@@ -174,7 +174,7 @@ impl Twins {
                 Event::Finished { outcome, .. } => Some(outcome.clone()),
                 _ => None,
             });
-            outcomes.last().unwrap()
+            outcomes.collect::<Vec<_>>().pop().unwrap()
         };
         assert_eq!(outcome(&self.whole), outcome(&self.octets));
         outcome(&self.whole)

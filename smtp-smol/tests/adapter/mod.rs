@@ -12,7 +12,7 @@ mod connector;
 
 use std::{
     fmt, io,
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
     ops::DerefMut,
     sync::Arc,
     time::Duration,
@@ -244,6 +244,10 @@ pub(crate) struct Server(smtp_smol::Server);
 impl Server {
     pub(crate) fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         smtp_smol::Server::bind(address).map(Self)
+    }
+
+    pub(crate) fn new(listener: TcpListener) -> Self {
+        Self(smtp_smol::Server::new(Async::new(listener).unwrap()))
     }
 
     #[cfg(feature = "tls")]

@@ -91,7 +91,7 @@ pub fn literal(text: &str) -> Option<String> {
     let Some((tag, content)) = inner.split_once(':') else {
         return inner.parse().ok().map(|v4: Ipv4Addr| format!("[{v4}]"));
     };
-    if tag.to_ascii_uppercase() == "IPV6" {
+    if tag.eq_ignore_ascii_case("IPV6") {
         return content
             .parse()
             .ok()
