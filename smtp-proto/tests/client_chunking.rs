@@ -155,6 +155,45 @@ fn c_167_content_that_comes_piece_by_piece() {
 }
 
 #[test]
+fn c_171_binary_content_piece_by_piece() {
+    let mut talk = Talk::open(config().chunk_size(4), OFFERED);
+    let made = transaction(&["bob"]).body(BodyType::BinaryMime);
+    talk.session.send(made).unwrap();
+    talk.out();
+    talk.say("250 ok\r\n250 ok\r\n");
+    for piece in [&b"a\n\0\r"[..], b".\r\n", b"\xff"] {
+        talk.session.body().unwrap().write(piece).unwrap();
+    }
+    talk.session.body().unwrap().finish().unwrap();
+    // Nothing was looked at, and no line end was added.
+    let out = talk.out_octets();
+    assert_eq!(out, b"BDAT 4\r\na\n\0\rBDAT 4 LAST\r\n.\r\n\xff");
+}
+
+#[test]
+fn content_that_was_given_waits_for_a_server_that_does_not_read() {
+    let mut talk = Talk::open(at_once().chunk_size(100 * 1024), OFFERED);
+    let line = "x".repeat(98) + "\r\n";
+    let content = line.repeat(20 * 1024);
+    talk.session
+        .send(transaction(&["bob"]).content(content.clone()))
+        .unwrap();
+    let waiting = |talk: &Talk| talk.session.poll_transmit().unwrap().octets();
+    talk.send(GROUP.len());
+    talk.say("250 ok\r\n250 ok\r\n");
+    // So much, and not all that may be unanswered.
+    assert!(
+        (512..=620).contains(&(waiting(&talk) / 1024)),
+        "{}",
+        waiting(&talk)
+    );
+    let before = waiting(&talk);
+    talk.send(200 * 1024);
+    let rest = before - 200 * 1024;
+    assert!(waiting(&talk) > rest, "there is room for more");
+}
+
+#[test]
 fn c_169_c_173_text_is_canonical_and_its_last_line_complete() {
     let last = |config: Config, content: &[&[u8]]| flights(config, OFFERED, content).pop().unwrap();
     assert_eq!(last(careful(), &[b"x"]), "BDAT 3 LAST\r\nx\r\n");
@@ -275,6 +314,19 @@ fn a_refused_chunk_takes_the_permission_away() {
     assert_eq!(talk.fates(), ["m1 to1 refused in the content: 552 enough"]);
     talk.say("250 ok\r\n");
     assert!(talk.session.is_reusable());
+
+    // Also while another chunk is unanswered.
+    let mut talk = Talk::open(careful().chunk_size(4), OFFERED);
+    talk.session.send(transaction(&["bob"])).unwrap();
+    talk.out();
+    talk.say("250 ok\r\n250 ok\r\n");
+    for piece in ["abc\r\n", "def\r\n", "ghi\r\n"] {
+        talk.session.body().unwrap().write(piece).unwrap();
+    }
+    assert_eq!(talk.out(), "BDAT 5\r\nabc\r\nBDAT 5\r\ndef\r\n");
+    talk.exchange("552 enough\r\n", "");
+    assert!(!talk.session.wants_content() && talk.session.body().is_none());
+    talk.exchange("503 no\r\n", "RSET\r\n");
 }
 
 #[test]

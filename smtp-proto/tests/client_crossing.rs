@@ -531,3 +531,16 @@ fn the_deadline_begins_when_the_group_has_left() {
     assert_eq!(talk.out(), format!("RSET\r\n{}", envelope()));
     assert_eq!(talk.session.poll_timeout(), Some(talk.now + secs(30)));
 }
+
+#[test]
+fn nothing_crosses_once_the_server_was_odd() {
+    let mut talk = Talk::open(across(), OFFERED);
+    for _ in 0..2 {
+        talk.session.send(message(&["bob"])).unwrap();
+    }
+    assert_eq!(talk.out(), envelope());
+    // Lines that do not agree: it may answer what follows as oddly.
+    talk.say("250-ok\r\n251 ok\r\n250 ok\r\n354 go\r\n");
+    assert_eq!(talk.out(), CONTENT);
+    talk.exchange("250 one\r\n", &envelope());
+}

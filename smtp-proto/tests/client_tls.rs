@@ -240,6 +240,7 @@ fn q39_whatever_ends_a_handshake_that_was_a_wish_only() {
     let next = with(TlsPolicy::Opportunistic).after(&behind).unwrap();
     assert_eq!(next.tls_policy(), TlsPolicy::None);
     assert!(with(TlsPolicy::Required).after(&behind).is_none());
+    assert_eq!(with(TlsPolicy::Required).tls_policy(), TlsPolicy::Required);
 }
 
 #[test]

@@ -241,12 +241,14 @@ fn what_errors_know() {
     assert_eq!(are(|error| error.session().is_some()), [1, 2, 3]);
     // What is printed already is not the source of itself.
     assert_eq!(are(|error| error.source().is_some()), [0]);
-    let behind = io::Error::other(Error::NoContent);
-    let content = Error::Content {
-        error: behind,
+    let of = |error| Error::Content {
+        error: io::Error::other(error),
         outcome: Box::new(outcome("551 no\r\n")),
     };
-    assert!(content.source().is_none());
+    assert!(of(Error::NoContent).source().is_none());
+    let name = failed::<()>(ErrorKind::NotFound).unwrap_err();
+    let connect = ConnectError::of_the_name("mx.example.net", 25, LIMIT, name);
+    assert!(of(connect.into()).source().is_some());
 }
 
 #[test]

@@ -548,7 +548,11 @@ fn every_question_knows_who_the_client_is() {
         };
         names.extend(identity.map(|identity| identity.authentication().to_owned()));
         match event {
-            Event::Authenticate(question) => question.accept(),
+            Event::Authenticate(question) => {
+                let tls = question.tls().map(ToString::to_string);
+                assert_eq!(tls, Some(tls_info().to_string()));
+                question.accept();
+            }
             Event::Mail(mail) => mail.accept(),
             Event::Rcpt(rcpt) => rcpt.accept(),
             Event::Data(data) => data.accept(),

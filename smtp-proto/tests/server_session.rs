@@ -257,9 +257,18 @@ fn s_001_s_002_s_011_greeting() {
 
 #[test]
 fn s_003_refused_sessions_wait_for_quit() {
+    let config = || config().authentication(Authentication::new());
     let mut server = Server::of(Session::refusing(config(), &Rejection::policy(), at(0)));
     assert_eq!(server.output, b"550 mx.example.net refused by policy\r\n");
-    for line in ["EHLO a", "NOOP", "RSET", "FOO", "MAIL FROM:<bad", "HELP"] {
+    for line in [
+        "EHLO a",
+        "NOOP",
+        "RSET",
+        "FOO",
+        "MAIL FROM:<bad",
+        "HELP",
+        "AUTH PLAIN",
+    ] {
         assert_eq!(brief(&server.ask(line)), "503 5.5.1", "{line}");
     }
     assert_eq!(server.ask("QUIT").code().get(), 221);

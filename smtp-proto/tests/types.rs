@@ -929,3 +929,31 @@ fn local_parts_in_logs() {
     let local = LocalPart::new("a b").unwrap();
     assert_eq!(format!("{local:?}"), "LocalPart(\"a b\")");
 }
+
+#[test]
+fn a_parameter_given_twice_among_many() {
+    for count in 1..12 {
+        let mut words: Vec<String> = (0..count).map(|number| format!("X{number}")).collect();
+        assert!(words.join(" ").parse::<Parameters>().is_ok());
+        for place in 0..count {
+            words.push(format!("x{place}=y"));
+            let twice = ParameterError::Duplicate(format!("x{place}"));
+            assert_eq!(words.join(" ").parse::<Parameters>(), Err(twice));
+            words.pop();
+        }
+    }
+}
+
+#[test]
+fn enhanced_codes_have_three_digits_at_most() {
+    for (subject, detail, is) in [(999, 999, true), (1000, 0, false), (0, 1000, false)] {
+        assert_eq!(EnhancedCode::new(5, subject, detail).is_some(), is);
+    }
+    assert!(EnhancedCode::new(3, 1, 1).is_none());
+}
+
+#[test]
+fn c_025_names_of_mechanisms_have_hyphens_and_underscores() {
+    let offers = offers(b"250-mx\r\n250 AUTH SCRAM-SHA-1-PLUS X_Y 9Z\r\n");
+    assert_eq!(offers.auth_mechanisms(), ["SCRAM-SHA-1-PLUS", "X_Y", "9Z"]);
+}

@@ -5,7 +5,7 @@
 use core::{fmt, time::Duration};
 use std::collections::HashSet;
 
-use smtp_oracles::talk::{Talk, config, mailbox, secs};
+use smtp_oracles::talk::{Talk, config, mailbox, message, secs};
 use smtp_proto::{
     Instant, TlsFailure, TlsInfo, TlsPolicy,
     client::{
@@ -522,6 +522,14 @@ fn values_for_logs() {
         "{text}"
     );
     assert_eq!(offers.to_string(), "DSN");
+    let talk = Talk::open(config(), &[]);
+    let shown = format!("{:?}", talk.session);
+    assert!(
+        shown.starts_with("Session { state: Ready, phase: Idle, "),
+        "{shown}"
+    );
+    let made = format!("{:?}", message(&["bob"]));
+    assert!(made.contains("(22 octets)"), "{made}");
     assert_eq!(ChannelBinding::Exporter.to_string(), "tls-exporter");
     assert_eq!(
         ChannelBinding::ServerEndPoint.to_string(),

@@ -256,6 +256,25 @@ mod tests {
     }
 
     #[test]
+    fn c_058_the_survey_lets_no_line_pass_that_is_too_long() {
+        for max in 1..600 {
+            let policy = ContentPolicy {
+                max_line: Some(max),
+                ..ContentPolicy::default()
+            };
+            for length in [max.saturating_sub(1), max, max + 1, 2 * max] {
+                let line = [vec![b'x'; length].as_slice(), b"\r\n"].concat();
+                for before in [&b""[..], b"x\r\n", &b"x\r\n".repeat(100)] {
+                    let content = [before, &line, b"x\r\n"].concat();
+                    let mut check = ContentCheck::default();
+                    let is_short = check.chunk(&content, &policy).is_ok();
+                    assert_eq!(is_short, length <= max, "{length} of {max}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn the_survey_finds_what_a_close_look_finds() {
         let line = |length: usize| [vec![b'x'; length].as_slice(), b"\r\n"].concat();
         let odd: [&[u8]; 10] = [

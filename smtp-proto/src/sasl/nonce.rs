@@ -68,6 +68,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn s_155_nobody_else_knows_the_key_of_decoys() {
+        let key = |seed: u8| Nonces::new([seed; 32]).decoy_key();
+        assert_eq!(key(1), key(1));
+        assert_ne!(key(1), key(2));
+        assert_ne!(key(1), Secret::new([1; 32]));
+        assert_eq!(key(1).expose().len(), 32);
+    }
+
+    #[test]
     fn no_nonce_comes_twice_and_none_has_a_comma() {
         let mut all = alloc::collections::BTreeSet::new();
         for seed in 0..10 {

@@ -663,17 +663,113 @@ fn s_155_what_is_missing_is_wrong_whatever_is_stored() {
     for mechanism in [ServerMechanism::Login, ServerMechanism::Plain] {
         for (user, password) in [("alice", ""), ("", "wonderland"), ("", "")] {
             let mut exchange = Exchange::new(mechanism, setting(&tls)).unwrap();
+            assert!(matches!(exchange.start(None), Step::Challenge(_)));
             let step = match mechanism {
                 ServerMechanism::Login => {
-                    exchange.respond(user.as_bytes());
+                    let next = exchange.respond(user.as_bytes());
+                    assert!(matches!(next, Step::Challenge(_)));
                     exchange.respond(password.as_bytes())
                 }
                 _ => exchange.respond(format!("\0{user}\0{password}").as_bytes()),
             };
-            assert!(
-                matches!(step, Step::Failed(_)),
-                "{mechanism:?} {user} {password}"
-            );
+            let wrong = Step::Failed(Failure::Credentials);
+            assert_eq!(step, wrong, "{mechanism:?} {user} {password}");
         }
+    }
+}
+
+#[test]
+fn what_is_temporary_is_told_as_such_by_every_mechanism() {
+    let tls = tls();
+    for mechanism in ServerMechanism::ALL {
+        let Some(mut exchange) = Exchange::new(mechanism, setting(&tls)) else {
+            continue;
+        };
+        let credentials = credentials(mechanism, "alice", "wonderland");
+        let mut client = client(mechanism.name(), &credentials, &context()).unwrap();
+        let initial = client.start().unwrap();
+        let mut step = exchange.start(initial.as_ref().map(Secret::expose));
+        let mut left = MAX_STEPS;
+        while let Step::Challenge(challenge) = step {
+            left -= 1;
+            assert!(left > 0, "{mechanism:?}");
+            let challenge = STANDARD.encode(challenge);
+            let response = client
+                .respond(Challenge::new(challenge.as_bytes()))
+                .unwrap();
+            step = exchange.respond(response.expose());
+        }
+        assert_eq!(step, Step::Ask, "{mechanism:?}");
+        let step = exchange.answer(&Verdict::Unavailable);
+        assert_eq!(step, Step::Failed(Failure::Temporary), "{mechanism:?}");
+        // It begins once.
+        assert_eq!(exchange.start(None), Step::Failed(Failure::Syntax));
+    }
+}
+
+#[test]
+fn c_210_a_token_that_was_refused_is_not_accepted_after_that() {
+    for name in ["OAUTHBEARER", "XOAUTH2"] {
+        let credentials = Credentials::token("alice", "token");
+        let mut client = client(name, &credentials, &context()).unwrap();
+        assert!(client.start().unwrap().is_some());
+        assert!(client.refusal().is_none());
+        let refusal = STANDARD.encode("{\"status\":\"400\"}");
+        assert!(client.respond(Challenge::new(refusal.as_bytes())).is_ok());
+        assert!(
+            client.refusal().is_some() && client.finish().is_err(),
+            "{name}"
+        );
+    }
+}
+
+#[cfg(feature = "digest")]
+#[test]
+fn s_154_a_proof_of_scram_in_a_form_that_none_has() {
+    let tls = tls();
+    let of = |change: &dyn Fn(&str) -> String| {
+        let credentials = Credentials::password("alice", "wonderland");
+        let mut client = client("SCRAM-SHA-256", &credentials, &context()).unwrap();
+        let mut exchange = Exchange::new(ServerMechanism::ScramSha256, setting(&tls)).unwrap();
+        let initial = client.start().unwrap().unwrap();
+        assert_eq!(exchange.start(Some(initial.expose())), Step::Ask);
+        let known = Verdict::Check(Credential::password("wonderland"));
+        let Step::Challenge(challenge) = exchange.answer(&known) else {
+            panic!("no challenge");
+        };
+        let challenge = STANDARD.encode(challenge);
+        let response = client
+            .respond(Challenge::new(challenge.as_bytes()))
+            .unwrap();
+        let step = exchange.respond(change(response.expose_str().unwrap()).as_bytes());
+        (step, exchange)
+    };
+    let syntax = Step::Failed(Failure::Syntax);
+    for (last, step) in [(&b""[..], Step::Accepted), (b"x", syntax.clone())] {
+        let (signed, mut exchange) = of(&|proof| proof.into());
+        assert!(matches!(signed, Step::Challenge(_)));
+        assert_eq!(exchange.respond(last), step, "behind the signature");
+    }
+    let of = |change: &dyn Fn(&str) -> String| of(change).0;
+    // A proof of other lengths, and what is no extension before it.
+    assert_eq!(of(&|proof| proof.replace(",p=", ",p=QUJD")), syntax);
+    assert_eq!(
+        of(&|proof| format!("{}=", &proof[..proof.len() - 4])),
+        syntax
+    );
+    assert_eq!(of(&|proof| proof.replace(",p=", ",9=x,p=")), syntax);
+    assert_eq!(of(&|proof| proof.replace(",p=", ",,p=")), syntax);
+    assert_eq!(of(&|proof| proof.replace("c=", "C=")), syntax);
+}
+
+#[cfg(feature = "digest")]
+#[test]
+fn cram_md5_without_a_name() {
+    let tls = tls();
+    for response in [" 0123", "a\0b 0123", "alice", ""] {
+        let mut exchange = Exchange::new(ServerMechanism::CramMd5, setting(&tls)).unwrap();
+        assert!(matches!(exchange.start(None), Step::Challenge(_)));
+        let step = exchange.respond(response.as_bytes());
+        assert_eq!(step, Step::Failed(Failure::Syntax), "{response:?}");
     }
 }

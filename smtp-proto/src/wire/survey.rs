@@ -74,3 +74,28 @@ impl Survey {
         lf
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blocks overlap at the end, and windows do not: each place of each length
+    /// has to be in one of them.
+    #[test]
+    fn c_074_every_place_of_every_length_is_looked_at() {
+        for length in (1..200).chain(WINDOW - 3..2 * WINDOW + 200) {
+            let mut chunk = vec![b'x'; length];
+            assert!(!Survey::of(b' ', &chunk).lone);
+            for place in 0..length {
+                for octet in [b'\n', 0, 0x80] {
+                    chunk[place] = octet;
+                    let found = Survey::of(b' ', &chunk);
+                    let has = (found.lone, found.nul, found.eight_bit);
+                    let expected = (octet == b'\n', octet == 0, octet == 0x80);
+                    assert_eq!(has, expected, "{place} of {length}");
+                }
+                chunk[place] = b'x';
+            }
+        }
+    }
+}

@@ -276,6 +276,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn keys_of_either_hash_come_back_from_their_text() {
+        for hash in [ScramHash::Sha1, ScramHash::Sha256] {
+            let keys = ScramKeys::derive(hash, &"pencil".into(), b"salt".to_vec(), 4096).unwrap();
+            let text = keys.to_text();
+            assert_eq!(text.expose_str().unwrap().parse(), Ok(keys));
+        }
+    }
+
+    #[test]
     fn keys_have_a_text_form_and_nothing_else_has() {
         let salt = message::base64("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
         let keys = ScramKeys::derive(ScramHash::Sha256, &"pencil".into(), salt, 4096).unwrap();
