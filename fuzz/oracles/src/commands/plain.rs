@@ -38,7 +38,7 @@ pub fn read_plainly(line: &[u8], lenient: bool) -> Result<String, Fault> {
             "" => Ok(verb),
             _ => Err(Fault::Argument),
         },
-        "NOOP" | "HELP" if argument? == "" => Ok(verb),
+        "NOOP" | "HELP" if argument?.is_empty() => Ok(verb),
         "NOOP" | "HELP" | "VRFY" | "EXPN" => with(plain::argument(argument?)),
         _ => std::str::from_utf8(line)
             .ok()
