@@ -1,5 +1,5 @@
 //! The types, by example: what they take, what they refuse, and how they print.
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},

@@ -4,6 +4,19 @@
 //! The same function is called by a fuzz target (`../fuzz_targets`), by property
 //! tests on stable, and by the test that replays the corpus and every past
 //! finding.
+//!
+//! A module with the name of a target has its oracle. Those beside them are what
+//! oracles and tests are made of:
+//!
+//! | module | what it has |
+//! |---|---|
+//! | [`talk`] | a client session, driven by the text of a test |
+//! | [`service`] | a server session with an application, driven in the same way |
+//! | [`line`] | the two, with a connection between them that can be cut |
+//! | [`relay`], [`agreement`] | a server that decides by a rule, and what must not matter to what it makes of a message |
+//! | [`tape`], [`pieces`] | the decisions in an input, and the ways to cut octets |
+//! | [`values`] | what prints and parses |
+//! | [`seeds`] | what a fuzzer begins with |
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -8,9 +8,11 @@ use smtp_proto::{
     Instant, TlsInfo,
     sasl::{Claim, Credential, Proof},
     server::{Config, Discarded, Event, Rejection, Session},
-    types::{Mailbox, Reply},
+    types::Reply,
     wire::ReplyParser,
 };
+
+use crate::talk::mailbox;
 
 /// What the application saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,10 +56,6 @@ pub fn rejection(code: u16, enhanced: &str) -> Rejection {
         "as the test wants it",
     )
     .unwrap()
-}
-
-pub fn mailbox(text: &str) -> Mailbox {
-    text.parse().unwrap()
 }
 
 pub fn at(seconds: u64) -> Instant {

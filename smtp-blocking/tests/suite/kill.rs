@@ -328,8 +328,11 @@ fn s_074_what_was_accepted_outlives_a_receiver_that_is_killed() {
         count(Told::Not),
         count(Told::InDoubt),
     );
-    // The test is about something.
-    assert!(accepted > 0 && not > 0 && in_doubt > 0 && cut > rounds / 2);
+    // So many rounds are about something.
+    assert!(
+        rounds < ROUNDS || accepted > 0 && not > 0 && in_doubt > 0 && cut > rounds / 2,
+        "{accepted} accepted, {not} not, {in_doubt} in doubt, {cut} rounds cut short"
+    );
     let mut refused = told.iter().filter(|(name, _)| is_refused(**name));
     assert!(refused.all(|(_, &fate)| fate != Told::Accepted));
     // It works as ever where it was killed so often.

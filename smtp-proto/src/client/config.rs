@@ -180,9 +180,10 @@ impl Config {
         self
     }
 
-    /// Takes these keywords for not offered, in any case: for servers that offer
-    /// what they then refuse, `SIZE` or `8BITMIME` as a rule. Sees to it that nothing is
-    /// said that belongs to them; a message that needs them is not sent.
+    /// Takes these keywords, in upper or lower case, for not offered: for servers that
+    /// offer what they then refuse, `SIZE` or `8BITMIME` as a rule. Nothing is said that
+    /// belongs to them, and a message that needs one of them is not sent. None by
+    /// default; these take the place of those that were given before.
     #[must_use]
     pub fn ignore_keywords<K: Into<String>>(
         mut self,

@@ -139,10 +139,12 @@ impl Config {
         self
     }
 
-    /// How many commands may come in a row that bring no message nearer: EHLO, HELO,
-    /// NOOP, RSET, HELP, VRFY and EXPN. Each one beyond that is carried out, and
-    /// counts as an [error](Self::max_errors), until a message is accepted. A client
-    /// cannot keep a session for ever, or a processor busy, by saying nothing.
+    /// How many commands that bring no message nearer may come before a message is
+    /// accepted, and again before each one after it: EHLO, HELO, NOOP, RSET, HELP, VRFY
+    /// and EXPN. Each one beyond that is carried out, and counts as an
+    /// [error](Self::max_errors). A client cannot keep a session for ever, or a processor
+    /// busy, by saying nothing. An RSET behind each of many messages that are all refused
+    /// counts, too.
     #[must_use]
     pub fn max_junk_commands(mut self, commands: usize) -> Self {
         self.max_junk_commands = commands;

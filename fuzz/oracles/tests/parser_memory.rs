@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "helpers of tests are tests"
+    reason = "a test that fails may panic"
 )]
 
 use std::{alloc::System, fmt::Debug};
