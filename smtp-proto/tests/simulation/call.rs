@@ -296,8 +296,10 @@ impl Call {
             }
             Written::Full => false,
             Written::Broken => {
+                // What cannot be sent is not there any more.
+                assert!(!std::mem::replace(&mut self.write_closed, true));
                 self.session.handle_write_closed(now);
-                !std::mem::replace(&mut self.write_closed, true)
+                true
             }
         }
     }
