@@ -475,7 +475,7 @@ impl<'a> Run<'a> {
         }
         if matches!(self.plan.tls, TlsPolicy::Required | TlsPolicy::Implicit) {
             let harmless = |line: &str| {
-                let verb = line.split(' ').next().unwrap_or_default();
+                let verb = line.split([' ', '\r']).next().unwrap_or_default();
                 // The last may not have left in full.
                 ["EHLO", "STARTTLS", "QUIT"]
                     .iter()
