@@ -351,6 +351,8 @@ fn floods_of_commands() {
         taken_until_421(asking.clone(), "", "EXPN staff"),
         junk + errors
     );
+    let opened = format!("{OPENED}RCPT TO:<bob@example.net>\r\n");
+    assert_eq!(taken_until_421(config(), &opened, "BDAT 0"), junk + errors);
     let users = Config::DEFAULT_MAX_REFUSED_RECIPIENTS;
     assert_eq!(taken_until_421(asking, "", "VRFY nobody"), users);
     let unknown = "RCPT TO:<nobody@example.net>";

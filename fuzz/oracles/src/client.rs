@@ -14,7 +14,7 @@ use smtp_proto::{
 };
 
 use self::{
-    books::Books,
+    books::{Books, Ended},
     plan::{Act, NEEDLES, Plan, SECRET},
 };
 use crate::{
@@ -431,17 +431,29 @@ impl<'a> Run<'a> {
                 Some((ended, *rcpt))
             })
             .collect();
+        // Whether all that came before its end was answered with a 2yz.
+        let is_all_yes = |ended: &Ended, rcpt| {
+            let mut before = ended.chunks.iter().chain([&ended.mail, rcpt]);
+            before.all(|place| books.is_yes(*place))
+        };
         match fate {
             Fate::Accepted(reply) => {
                 let code = reply.code().get();
                 let is_so = ended.iter().any(|(ended, rcpt)| {
-                    books.is_yes(*rcpt) && books.answer(ended.end) == Some(code)
+                    is_all_yes(ended, rcpt) && books.answer(ended.end) == Some(code)
                 });
                 assert!(is_so && code / 100 == 2, "{}", name());
             }
             Fate::Refused { reply, .. } => {
                 assert!(books.codes.contains(&reply.code().get()), "{}", name());
                 assert!(reply.code().is_negative(), "{}", name());
+                // What has left, and was not refused, may be delivered.
+                let is_no_doubt = ended.iter().all(|(ended, rcpt)| {
+                    let mut refusals = ended.chunks.iter().chain([&ended.end, rcpt]);
+                    refusals.any(|place| books.is_no(*place))
+                        || books.is_no(ended.mail) && !books.is_yes(*rcpt)
+                });
+                assert!(is_no_doubt, "{}", name());
             }
             Fate::NotSent(why) => {
                 let refused = ended
@@ -458,10 +470,9 @@ impl<'a> Run<'a> {
             other => panic!("{other}"),
         }
         // What the server has said is told.
-        let accepted = ended.iter().any(|(ended, rcpt)| {
-            let mut before = ended.chunks.iter().chain([&ended.mail, rcpt]);
-            before.all(|place| books.is_yes(*place)) && books.is_yes(ended.end)
-        });
+        let accepted = ended
+            .iter()
+            .any(|(ended, rcpt)| is_all_yes(ended, rcpt) && books.is_yes(ended.end));
         assert!(!accepted || fate.is_accepted(), "{}", name());
     }
 

@@ -123,10 +123,12 @@ proptest! {
         policy in policy(),
         server in vec((0..SAYS.len(), any::<bool>()), 0..14),
         usual in any::<bool>(),
+        authenticates in any::<bool>(),
     ) {
         let mut plan = Plan::of(b"");
         plan.tls = policy;
-        plan.authentication = Some(Authentication::password("alice", "wonderland"));
+        plan.authentication =
+            authenticates.then(|| Authentication::password("alice", "wonderland"));
         // A random server seldom gets far: half of them begin as they should.
         let opening = if usual { vec![(0, true), (2, true)] } else { Vec::new() };
         plan.turns = opening

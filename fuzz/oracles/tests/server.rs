@@ -4,7 +4,7 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 use smtp_oracles::{
     server::{self, plan::Plan},
-    service::{DATA, config},
+    service::{DATA, Server, config},
     tape::Octets,
 };
 use smtp_proto::TlsPolicy;
@@ -138,5 +138,22 @@ proptest! {
         plan.config = config().tls(TlsPolicy::Opportunistic);
         plan.shakes_hands = false;
         server::check(&plan);
+    }
+
+    /// What came with STARTTLS in clear is never taken for part of what is protected.
+    #[test]
+    fn s_133_nothing_behind_starttls_outlives_it(
+        tail in prop_oneof![
+            select(&LINES[..]).prop_map(|line| format!("{line}\r\n").into_bytes()),
+            vec(any::<u8>(), 1..64),
+        ],
+        cut in 0..100_usize,
+    ) {
+        let input = [b"EHLO a\r\nSTARTTLS\r\n", &tail[..]].concat();
+        let (first, second) = input.split_at(cut.min(input.len()));
+        let mut server = Server::new(config().tls(TlsPolicy::Opportunistic));
+        server.send(first);
+        server.send(second);
+        prop_assert!(server.is_closed(), "{:?}", server.session);
     }
 }

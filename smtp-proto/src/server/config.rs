@@ -140,8 +140,8 @@ impl Config {
     }
 
     /// How many commands that bring no message nearer may come before a message is
-    /// accepted, and again before each one after it: EHLO, HELO, NOOP, RSET, HELP, VRFY
-    /// and EXPN. Each one beyond that is carried out, and counts as an
+    /// accepted, and again before each one after it: EHLO, HELO, NOOP, RSET, HELP, VRFY,
+    /// EXPN, and BDAT with an empty chunk that is not the last. Each one beyond that is carried out, and counts as an
     /// [error](Self::max_errors). A client cannot keep a session for ever, or a processor
     /// busy, by saying nothing. An RSET behind each of many messages that are all refused
     /// counts, too.
