@@ -12,7 +12,7 @@
 //! |---|---|
 //! | [`talk`] | a client session, driven by the text of a test |
 //! | [`service`] | a server session with an application, driven in the same way |
-//! | [`line`] | the two, with a connection between them that can be cut |
+//! | [`mod@line`] | the two, with a connection between them that can be cut |
 //! | [`relay`], [`agreement`] | a server that decides by a rule, and what must not matter to what it makes of a message |
 //! | [`tape`], [`pieces`] | the decisions in an input, and the ways to cut octets |
 //! | [`values`] | what prints and parses |
