@@ -90,12 +90,12 @@ fn came(server: &Server) -> (String, Vec<Seen>) {
     (output, seen)
 }
 
-/// A client that reads only when the session does not.
+/// A client that sends much at once, and reads only when the session does not.
 fn slow_reader(plan: &Plan, expected: &(String, Vec<Seen>)) {
     const LONGEST_REPLY: u64 = 1024;
     let mut server = Server::of(plan.session().0);
     server.client_reads = false;
-    for piece in plan.octets.chunks(100) {
+    for piece in plan.octets.chunks(20_000) {
         if !server.session.wants_input() {
             server.client_reads = true;
             server.drive();
