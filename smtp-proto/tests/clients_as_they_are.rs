@@ -355,6 +355,9 @@ fn floods_of_commands() {
         taken_until_421(asking.clone(), "", "EXPN staff"),
         junk + errors
     );
+    let opened = format!("{OPENED}RCPT TO:<bob@example.net>\r\n");
+    let taken = taken_until_421(config(), &opened, "BDAT 0");
+    assert_eq!(taken, junk - 1 + errors, "EHLO was one");
     let users = Config::DEFAULT_MAX_REFUSED_RECIPIENTS;
     assert_eq!(taken_until_421(asking, "", "VRFY nobody"), users);
     let unknown = "RCPT TO:<nobody@example.net>";

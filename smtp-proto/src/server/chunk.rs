@@ -169,8 +169,11 @@ impl Dialogue {
         match refusal {
             None if chunk.last => return Some(Asked::Message),
             None => {
-                self.say(&reply::CHUNK_ACCEPTED);
-                self.move_on(Trigger::EndOfChunk, Discarded::Reset);
+                // One without octets could come for ever.
+                if chunk.octets > 0 || self.count_junk() {
+                    self.say(&reply::CHUNK_ACCEPTED);
+                    self.move_on(Trigger::EndOfChunk, Discarded::Reset);
+                }
                 return None;
             }
             Some(Refusal::Mistake(reply)) => self.fail(reply),

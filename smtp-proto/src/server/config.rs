@@ -140,9 +140,10 @@ impl Config {
     }
 
     /// How many commands may come in a row that bring no message nearer: EHLO, HELO,
-    /// NOOP, RSET, HELP, VRFY and EXPN. Each one beyond that is carried out, and
-    /// counts as an [error](Self::max_errors), until a message is accepted. A client
-    /// cannot keep a session for ever, or a processor busy, by saying nothing.
+    /// NOOP, RSET, HELP, VRFY, EXPN, and BDAT with an empty chunk that is not the
+    /// last. Each one beyond that is carried out, and counts as an
+    /// [error](Self::max_errors), until a message is accepted. A client cannot keep a
+    /// session for ever, or a processor busy, by saying nothing.
     #[must_use]
     pub fn max_junk_commands(mut self, commands: usize) -> Self {
         self.max_junk_commands = commands;
