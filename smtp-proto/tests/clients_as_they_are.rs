@@ -352,7 +352,24 @@ fn floods_of_commands() {
         junk + errors
     );
     let opened = format!("{OPENED}RCPT TO:<bob@example.net>\r\n");
-    assert_eq!(taken_until_421(config(), &opened, "BDAT 0"), junk + errors);
+    let taken = taken_until_421(config(), &opened, "BDAT 0");
+    assert_eq!(taken, junk - 1 + errors, "EHLO was one");
+    let greeted = "EHLO a\r\n";
+    for refused in ["MAIL FROM:<later@example.org>", "MAIL FROM:<> SIZE=9999999"] {
+        let small = config().max_message_size(Some(1000));
+        let taken = taken_until_421(small, greeted, refused);
+        assert_eq!(taken, junk - 1 + errors, "{refused}");
+    }
+    let for_nobody = "EHLO a\r\nMAIL FROM:<nodata@example.org>\r\nRCPT TO:<bob@example.net>\r\n";
+    let taken = taken_until_421(config(), for_nobody, "DATA");
+    assert_eq!(taken, junk - 1 + errors);
+    let few = config().max_recipients(200);
+    let taken = taken_until_421(few, OPENED, "RCPT TO:<bob@example.net>");
+    assert_eq!(
+        taken,
+        200 + Config::MAX_PUT_OFF + errors,
+        "taken, put off, and too many"
+    );
     let users = Config::DEFAULT_MAX_REFUSED_RECIPIENTS;
     assert_eq!(taken_until_421(asking, "", "VRFY nobody"), users);
     let unknown = "RCPT TO:<nobody@example.net>";

@@ -368,7 +368,9 @@ fn s_208_s_210_those_who_read_nothing_are_cut_and_take_no_memory() {
     ];
     const RECIPIENTS: usize = Config::DEFAULT_MAX_RECIPIENTS * 1024;
     withstands(1, || {
-        let config = timeouts(|timeouts| timeouts.output = PATIENT).max_junk_commands(usize::MAX);
+        let config = timeouts(|timeouts| timeouts.output = PATIENT)
+            .max_junk_commands(usize::MAX)
+            .max_errors(usize::MAX);
         // What the system buffers is not what is tested: less is quicker.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         set_socket_send_buffer_size(&listener, 128 * 1024).unwrap();

@@ -6,6 +6,7 @@ use memchr::memmem;
 
 use super::{
     chunk::is_bdat,
+    config::Config,
     dialogue::Dialogue,
     envelope::Recipient,
     event::Discarded,
@@ -249,7 +250,12 @@ impl Dialogue {
         let max = self.config.max_message_size;
         match said.size.zip(max) {
             // No mistake: only this server's limit is too low for it.
-            Some((size, max)) if size > max => self.done(reply::TOO_LARGE),
+            Some((size, max)) if size > max => {
+                if self.count_junk() {
+                    self.say(&reply::TOO_LARGE);
+                }
+                Ok(None)
+            }
             _ => {
                 self.envelope.begin(reverse_path, parameters);
                 Ok(Some(Asked::Mail))
@@ -265,6 +271,11 @@ impl Dialogue {
             self.check_address(mailbox, self.envelope().is_smtputf8(), reply::BAD_RECIPIENT)?;
         }
         if self.envelope().recipients().len() >= self.config.max_recipients {
+            // A client that pipelines may have sent many before it hears of the limit.
+            self.put_off = self.put_off.saturating_add(1);
+            if self.put_off > Config::MAX_PUT_OFF {
+                return Err(reply::TOO_MANY_RECIPIENTS);
+            }
             return self.done(reply::TOO_MANY_RECIPIENTS);
         }
         self.candidate = Recipient { path, parameters };

@@ -59,6 +59,9 @@ impl Config {
     pub const MIN_MAX_COMMAND_LINE: usize = 512;
     /// The default limit on erroneous commands in a session.
     pub const DEFAULT_MAX_ERRORS: usize = 20;
+    /// How many recipients too many are no errors: as with Postfix, enough for a client
+    /// that sends all it has in one group.
+    pub const MAX_PUT_OFF: usize = 1000;
     /// The default limit on commands that bring no message nearer, that of Postfix.
     pub const DEFAULT_MAX_JUNK_COMMANDS: usize = 100;
     /// The default limit on recipients, users and lists refused in a session.
@@ -115,6 +118,9 @@ impl Config {
 
     /// The most recipients that a message may have: at least
     /// [`MIN_MAX_RECIPIENTS`](Self::MIN_MAX_RECIPIENTS), whatever is given here.
+    /// Those beyond are put off (452); and after [`MAX_PUT_OFF`](Self::MAX_PUT_OFF) of
+    /// these before a message is accepted, each counts as an
+    /// [error](Self::max_errors).
     #[must_use]
     pub fn max_recipients(mut self, recipients: usize) -> Self {
         self.max_recipients = recipients.max(Self::MIN_MAX_RECIPIENTS);
@@ -141,7 +147,8 @@ impl Config {
 
     /// How many commands that bring no message nearer may come before a message is
     /// accepted, and again before each one after it: EHLO, HELO, NOOP, RSET, HELP, VRFY,
-    /// EXPN, and BDAT with an empty chunk that is not the last. Each one beyond that is carried out, and counts as an
+    /// EXPN, BDAT with an empty chunk that is not the last, and what is refused of MAIL
+    /// and DATA. Each one beyond that is carried out, and counts as an
     /// [error](Self::max_errors). A client cannot keep a session for ever, or a processor
     /// busy, by saying nothing. An RSET behind each of many messages that are all refused
     /// counts, too.

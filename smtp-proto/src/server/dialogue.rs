@@ -58,6 +58,8 @@ pub(super) struct Dialogue {
     errors: usize,
     /// How many commands since the last message have brought none nearer.
     junk: usize,
+    /// How many recipients since the last message were too many.
+    pub(super) put_off: usize,
     /// Part of the transaction was refused.
     behind_refusal: bool,
     /// What came last was AUTH, or no command: it may be meant for an exchange
@@ -109,6 +111,7 @@ impl Dialogue {
             commands: 0,
             errors: 0,
             junk: 0,
+            put_off: 0,
             behind_refusal: false,
             behind_auth: false,
             refused_recipients: 0,
@@ -342,6 +345,15 @@ impl Dialogue {
         }
     }
 
+    /// A refused MAIL or DATA, which the client can say again.
+    pub(super) fn refuse_step(&mut self, rejection: &Rejection) {
+        if self.count_junk() {
+            self.refuse(rejection);
+        } else {
+            self.answered = true;
+        }
+    }
+
     pub(super) fn await_content(&mut self) {
         self.content = Content::new(&self.config);
         self.answer(&reply::SEND_CONTENT);
@@ -352,6 +364,7 @@ impl Dialogue {
         self.answered = true;
         if !is_refusal(what.said().code()) {
             self.junk = 0;
+            self.put_off = 0;
         }
         self.end_content(what);
     }

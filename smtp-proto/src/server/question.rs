@@ -121,7 +121,7 @@ impl Mail<'_> {
 
     /// 4yz or 5yz: there is none.
     pub fn reject(self, rejection: &Rejection) {
-        self.dialogue.refuse(rejection);
+        self.dialogue.refuse_step(rejection);
     }
 
     /// One or the other.
@@ -248,7 +248,7 @@ impl Data<'_> {
         if self.dialogue.has_chunk() {
             self.dialogue.refuse_chunk(rejection);
         } else {
-            self.dialogue.refuse(rejection);
+            self.dialogue.refuse_step(rejection);
         }
     }
 
