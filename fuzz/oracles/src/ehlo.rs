@@ -7,7 +7,7 @@ use smtp_proto::{
     wire::{ReplyLimits, ReplyParser},
 };
 
-pub use self::plain::read_plainly;
+pub use self::plain::{KNOWN, read_plainly};
 use crate::pieces::assert_on_one_line;
 
 /// The input is what a server says. Each line of it is a line of a reply to EHLO, too.
@@ -86,7 +86,7 @@ pub fn answers(capabilities: &Capabilities) {
     let list: Vec<&Capability> = capabilities.iter().collect();
     let some = || list.iter().copied().take(PROBES);
     let keywords = some().map(|capability| capability.keyword().to_owned());
-    let probes: Vec<String> = plain::KNOWN
+    let probes: Vec<String> = KNOWN
         .iter()
         .map(|capability| capability.keyword().to_owned())
         .chain(["AUTH", "SIZE", "", "X", "XYMCOOKIE"].map(String::from))
@@ -104,7 +104,7 @@ pub fn answers(capabilities: &Capabilities) {
             assert_eq!(capabilities.offers(&probe), last.is_some(), "{probe:?}");
         }
     }
-    for known in plain::KNOWN.iter().chain(some()) {
+    for known in KNOWN.iter().chain(some()) {
         assert_eq!(capabilities.has(known), list.contains(&known), "{known}");
     }
     let size = match capabilities.get("SIZE") {

@@ -64,7 +64,7 @@ pub fn check(plan: &Plan) {
         }
     }
     assert!(
-        in_doubt.len() <= plan.most_in_doubt(),
+        in_doubt.len() <= plan.settings.bound(),
         "{in_doubt:?} in doubt"
     );
     if plan.end == End::Quit {
@@ -101,7 +101,7 @@ fn send(line: &mut Line<Receiver>, plan: &Plan) -> Vec<TransactionId> {
 }
 
 fn run(line: &mut Line<Receiver>, plan: &Plan) {
-    let mut steps = plan.steps.iter().copied().cycle();
+    let mut steps = plan.settings.steps.iter().copied().cycle();
     let mut step = || steps.next().unwrap_or(usize::MAX);
     for round in 0.. {
         assert!(round < 100_000, "no end: {plan:?}");

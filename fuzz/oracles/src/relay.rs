@@ -84,7 +84,7 @@ impl Settings {
         Self::of(Pipelining::Off, Chunking::WhenNeeded)
     }
 
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         config()
             .pipelining(self.pipelining)
             .chunking(self.chunking)

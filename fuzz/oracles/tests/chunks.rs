@@ -1,19 +1,14 @@
 //! Content in chunks.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod cases;
+
+use cases::cases;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use smtp_oracles::{
     chunks::{self, CONTENTS, Step},
     tape::Octets,
 };
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
 
 fn any_content() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![

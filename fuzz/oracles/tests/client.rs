@@ -1,6 +1,9 @@
 //! A client session, whatever the server says and the application asks for.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod cases;
+
+use cases::cases;
 use proptest::{collection::vec, prelude::*, sample::select};
 use smtp_oracles::{
     client::{
@@ -14,14 +17,6 @@ use smtp_proto::{
     TlsPolicy,
     client::{Authentication, Chunking, Pipelining, RecipientPolicy},
 };
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
 
 /// Octets that are likely to mean something.
 fn server_octets() -> impl Strategy<Value = Vec<u8>> {

@@ -2,20 +2,15 @@
 //! by a rule.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod cases;
+
+use cases::cases;
 use proptest::{collection::vec, prelude::*};
 use smtp_oracles::{
     agreement::agreement,
     pair::{self, Plan},
     tape::{Octets, Tape},
 };
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
 
 fn decisions() -> impl Strategy<Value = Octets> {
     vec(any::<u8>(), 0..250).prop_map(Octets)

@@ -1,21 +1,16 @@
 //! Authentication, from either side.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod cases;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
+use cases::cases;
 use proptest::{collection::vec, prelude::*, sample::select};
 use smtp_oracles::{
     sasl::{challenges, honest, mechanisms, responses},
     tape::Tape,
 };
 use smtp_proto::sasl::ServerMechanism;
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
 
 fn mechanism() -> impl Strategy<Value = ServerMechanism> {
     select(mechanisms())

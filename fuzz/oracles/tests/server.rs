@@ -1,6 +1,9 @@
 //! A server session, whatever the client sends.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod cases;
+
+use cases::cases;
 use proptest::{collection::vec, prelude::*, sample::select};
 use smtp_oracles::{
     server::{self, plan::Plan},
@@ -8,14 +11,6 @@ use smtp_oracles::{
     tape::Octets,
 };
 use smtp_proto::TlsPolicy;
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
 
 /// Lines that lead anywhere, content included.
 const LINES: [&str; 44] = [

@@ -9,19 +9,9 @@ use smtp_proto::{
     types::Capability,
 };
 
-use super::twins::{MAIL, RCPT, Twins};
+use super::twins::{MAIL, RCPT, Twins, sent};
 
 const CHUNKING: &[&str] = &["PIPELINING", "CHUNKING"];
-
-/// A session whose message was sent in full, and is not answered.
-fn sent() -> Twins {
-    let mut twins = Twins::open(config(), &["PIPELINING"]);
-    twins.send(&["bob"]);
-    twins.out();
-    twins.exchange("250 ok\r\n250 ok\r\n354 go\r\n", CONTENT);
-    twins.events();
-    twins
-}
 
 fn chunked() -> Config {
     config().chunking(Chunking::WhenAccepted).chunk_size(10)

@@ -2,26 +2,12 @@
 
 use smtp_oracles::talk::{CONTENT, EHLO, config, secs};
 use smtp_proto::{
-    client::{Chunking, Config, ErrorKind, Phase},
+    client::{Chunking, ErrorKind, Phase},
     types::{EnhancedCode, Reply},
     wire::{ReplyLimits, ReplyParseError, ReplyParser},
 };
 
-use super::twins::{MAIL, RCPT, Twins};
-
-/// A session whose message was sent in full, and is not answered.
-fn sent() -> Twins {
-    sent_with(config())
-}
-
-fn sent_with(config: Config) -> Twins {
-    let mut twins = Twins::open(config, &["PIPELINING"]);
-    twins.send(&["bob"]);
-    assert_eq!(twins.out(), format!("{MAIL}{RCPT}DATA\r\n"));
-    twins.exchange("250 ok\r\n250 ok\r\n354 go\r\n", CONTENT);
-    twins.events();
-    twins
-}
+use super::twins::{MAIL, RCPT, Twins, sent, sent_with};
 
 /// One reply out of these octets.
 fn read(octets: &[u8]) -> Reply {

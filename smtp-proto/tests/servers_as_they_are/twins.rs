@@ -3,7 +3,7 @@
 
 use core::{fmt::Debug, time::Duration};
 
-use smtp_oracles::talk::{EHLO, Talk, hello, message};
+use smtp_oracles::talk::{CONTENT, EHLO, Talk, config, hello, message};
 use smtp_proto::{
     TlsInfo,
     client::{Config, Error, Event, Outcome, Session},
@@ -195,4 +195,18 @@ impl Twins {
         assert_eq!(got, getter(&self.octets.session));
         got
     }
+}
+
+/// A session whose message was sent in full, and is not answered.
+pub(crate) fn sent() -> Twins {
+    sent_with(config())
+}
+
+pub(crate) fn sent_with(config: Config) -> Twins {
+    let mut twins = Twins::open(config, &["PIPELINING"]);
+    twins.send(&["bob"]);
+    assert_eq!(twins.out(), format!("{MAIL}{RCPT}DATA\r\n"));
+    twins.exchange("250 ok\r\n250 ok\r\n354 go\r\n", CONTENT);
+    twins.events();
+    twins
 }

@@ -3,7 +3,7 @@
 use smtp_proto::types::Capability;
 
 /// All that have no parameter.
-pub(super) const KNOWN: [Capability; 13] = [
+pub const KNOWN: [Capability; 13] = [
     Capability::EightBitMime,
     Capability::BinaryMime,
     Capability::Chunking,

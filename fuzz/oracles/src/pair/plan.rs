@@ -8,7 +8,7 @@ use smtp_proto::{
 };
 
 use super::sender;
-use crate::{service, talk, talk::mailbox, tape::Tape};
+use crate::{relay::Settings, service, talk::mailbox, tape::Tape};
 
 /// What the receiver makes of a recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,20 +83,12 @@ impl End {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub messages: Vec<Planned>,
-    pub pipelining: Pipelining,
-    pub chunking: Chunking,
-    pub depth: usize,
-    pub chunk_size: usize,
-    pub chunks: usize,
-    pub commands: usize,
-    pub quit_with_content: bool,
+    pub settings: Settings,
     pub tls: TlsPolicy,
     pub offers_pipelining: bool,
     pub offers_chunking: bool,
     pub offers_binary: bool,
     pub most: Option<u64>,
-    /// How much goes over the line at once, in turn.
-    pub steps: Vec<usize>,
     pub end: End,
 }
 
@@ -142,33 +134,27 @@ impl Plan {
         let messages = (0..=tape.below(5)).map(|_| planned(tape)).collect();
         Self {
             messages,
-            pipelining,
-            chunking,
-            depth,
-            chunk_size,
-            chunks,
-            commands,
-            quit_with_content,
+            settings: Settings {
+                pipelining,
+                chunking,
+                depth,
+                chunk_size,
+                chunks,
+                commands,
+                quit_with_content,
+                steps,
+            },
             tls,
             offers_pipelining,
             offers_chunking,
             offers_binary,
             most,
-            steps,
             end,
         }
     }
 
     pub(super) fn client(&self) -> client::Config {
-        talk::config()
-            .tls(self.tls)
-            .pipelining(self.pipelining)
-            .chunking(self.chunking)
-            .max_unanswered_messages(self.depth)
-            .chunk_size(self.chunk_size)
-            .max_unanswered_chunks(self.chunks)
-            .max_unanswered_commands(self.commands)
-            .quit_with_content(self.quit_with_content)
+        self.settings.config().tls(self.tls)
     }
 
     pub(super) fn server(&self) -> server::Config {
@@ -180,18 +166,11 @@ impl Plan {
             .max_message_size(self.most)
     }
 
-    pub(super) fn most_in_doubt(&self) -> usize {
-        match (self.pipelining, self.chunking) {
-            (Pipelining::AcrossTransactions, Chunking::AtOnce) => self.depth,
-            _ => 1,
-        }
-    }
-
     /// With the content QUIT goes out before it is known who is put off.
     pub(super) fn is_foreseeable(&self) -> bool {
         let puts_off = |planned: &Planned| planned.recipients.contains(&Kind::Full);
-        !(self.quit_with_content
-            && self.chunking == Chunking::AtOnce
+        !(self.settings.quit_with_content
+            && self.settings.chunking == Chunking::AtOnce
             && self.messages.iter().any(puts_off))
     }
 

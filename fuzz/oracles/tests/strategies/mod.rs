@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
-use smtp_oracles::pieces::Cuts;
+use smtp_oracles::{ehlo::KNOWN, pieces::Cuts};
 use smtp_proto::types::{
     AddressLiteral, Argument, BodyType, Capability, Command, Domain, EnhancedCode, ForwardPath,
     HelloName, Host, LocalPart, Mailbox, Parameter, Parameters, RawCommand, Reply, ReplyCode,
@@ -121,21 +121,7 @@ pub(crate) fn reply() -> impl Strategy<Value = Reply> {
 
 pub(crate) fn capability() -> impl Strategy<Value = Capability> {
     prop_oneof![
-        select(vec![
-            Capability::EightBitMime,
-            Capability::BinaryMime,
-            Capability::Chunking,
-            Capability::Dsn,
-            Capability::EnhancedStatusCodes,
-            Capability::Etrn,
-            Capability::Expn,
-            Capability::Help,
-            Capability::Pipelining,
-            Capability::RequireTls,
-            Capability::SmtpUtf8,
-            Capability::StartTls,
-            Capability::Vrfy,
-        ]),
+        select(&KNOWN[..]),
         option::of(any::<u64>()).prop_map(Capability::Size),
         vec("[A-Z0-9_-]{1,20}", 0..4).prop_map(Capability::Auth),
         ("X-?[A-Z0-9]{1,5}", vec("[!-~]{1,5}", 0..3)).prop_map(|(keyword, words)| {
